@@ -1,0 +1,80 @@
+"""Load one run's settings: a flat YAML file plus `key=value` words, checked against a pydantic model."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from pipelines import storage
+from pipelines.errors import ConfigError, DarkroomError
+
+
+def _absolute(uri: str) -> str:
+    try:
+        return storage.absolute(uri)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+
+
+Uri = Annotated[str, AfterValidator(_absolute)]
+
+
+class JobConfig(BaseModel):
+    """Settings of one run: frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
+
+
+Config = TypeVar("Config", bound=JobConfig)
+
+
+def load(model: type[Config], words: Sequence[str]) -> Config:
+    """Build `model` from `[CONF.yaml] key=value …`; later words win over the file.
+
+    Raises:
+        ConfigError: names every key that is unknown, missing or of the wrong type.
+    """
+    settings: dict[str, Any] = {}
+    for position, word in enumerate(words):
+        key, separator, value = word.partition("=")
+        if separator:
+            settings[key] = _scalar(value)
+        elif position == 0:
+            settings.update(_read_yaml(word))
+        else:
+            raise ConfigError(f"expected key=value, got {word!r}")
+    try:
+        return model.model_validate(settings)
+    except ValidationError as error:
+        problems = "\n  ".join(_explain(model, problem) for problem in error.errors())
+        raise ConfigError(f"the settings are wrong:\n  {problems}") from error
+
+
+def _scalar(text: str) -> Any:
+    try:
+        return yaml.safe_load(text) if text else ""
+    except yaml.YAMLError:
+        return text
+
+
+def _read_yaml(uri: str) -> dict[str, Any]:
+    try:
+        settings = yaml.safe_load(storage.read_bytes(uri)) or {}
+    except (OSError, yaml.YAMLError, DarkroomError) as error:
+        raise ConfigError(f"cannot read the conf file {uri}: {error}") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{uri} must hold `key: value` lines, not a {type(settings).__name__}")
+    return settings
+
+
+def _explain(model: type[BaseModel], problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, model.model_fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(model.model_fields)}"
+        return f"{key}: unknown key; {hint}"
+    if problem["type"] == "missing":
+        return f"{key}: required; give {key}=… ({model.model_fields[key].description})"
+    return f"{key}={problem['input']!r}: {problem['msg']}"
