@@ -7,7 +7,7 @@ import json
 import os
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fsspec
 from fsspec import AbstractFileSystem
@@ -15,6 +15,15 @@ from fsspec import AbstractFileSystem
 from pipelines.errors import ConfigError
 
 SCHEMES = ("file",)
+
+
+class Entry(NamedTuple):
+    """One file or folder: size in bytes, time of the last change in seconds since 1970."""
+
+    uri: str
+    size_bytes: int
+    modified_at: float
+    is_dir: bool
 
 
 def absolute(uri: str) -> str:
@@ -71,6 +80,23 @@ def names(uri: str) -> list[str]:
     return sorted(str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in fs.ls(path, detail=False))
 
 
+def entries(uri: str) -> list[Entry]:
+    """Return what is in a folder, sorted by name; links are followed."""
+    found = (stat(join(uri, name)) for name in names(uri))
+    return [entry for entry in found if entry]
+
+
+def stat(uri: str) -> Entry | None:
+    """Return what is known of a file or folder, None if it is not there."""
+    fs, path = filesystem(uri)
+    try:
+        info = fs.info(path)
+    except FileNotFoundError:
+        return None
+    size = info.get("destination_size", info["size"]) if info.get("islink") else info["size"]
+    return Entry(uri, int(size), float(info["mtime"]), info["type"] == "directory")
+
+
 def read_bytes(uri: str) -> bytes:
     """Read a whole file; FileNotFoundError if it is not there."""
     fs, path = filesystem(uri)
@@ -85,7 +111,7 @@ def write_bytes(uri: str, content: bytes) -> None:
     aside = f"{path.rsplit('/', 1)[0]}/_{uuid.uuid4().hex}.tmp"
     with fs.open(aside, "wb") as file:
         file.write(content)
-    replace(f"{uri.partition('://')[0]}://{aside}" if "://" in uri else aside, uri)
+    replace(f"{absolute(uri).partition('://')[0]}://{aside}", uri)
 
 
 def read_json(uri: str) -> Any:

@@ -1,0 +1,115 @@
+"""The `darkroom` command: check a verb's settings, then hand them to spark-submit."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import jobs
+from pipelines.config import JobConfig, load
+from pipelines.errors import DarkroomError
+
+VERBS = {
+    "ingest": ("pipelines.ingest.config:IngestConfig", "turn a source of photos into a Parquet dataset"),
+    "train": ("pipelines.train.config:TrainConfig", "train a network on a dataset with Horovod on Spark"),
+    "evaluate": (
+        "pipelines.evaluate.config:EvaluateConfig",
+        "measure a model bundle on a split of a dataset",
+    ),
+    "score": ("pipelines.score.config:ScoreConfig", "predict the classes of photos or of a dataset"),
+}
+SUBMIT_HELP = "Options such as --master yarn --deploy-mode cluster --queue training go to spark-submit as they are."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the command line; replace this process by spark-submit, or return an exit code."""
+    arguments = _parser().parse_args(argv)
+    if {"-h", "--help"} & set(arguments.words):
+        print(_help(arguments.verb))
+        return 0
+    try:
+        words, options = _split(arguments.words)
+        load(_config_model(arguments.verb), words)
+    except DarkroomError as error:
+        print(f"darkroom {arguments.verb}: {error}", file=sys.stderr)
+        return error.exit_code
+    job = Path(jobs.__path__[0]) / f"{arguments.verb}.py"
+    _submit([*_properties(options, job.parent.parent), *options, str(job), *words])
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    verbs = "\n".join(f"  {verb:12}{purpose}" for verb, (_, purpose) in VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog="darkroom",
+        usage="darkroom VERB [CONF.yaml] key=value ... [spark-submit options]",
+        description="Image classification at cluster scale, on Spark.",
+        epilog=f"verbs:\n{verbs}\n\n`darkroom VERB --help` shows a verb's keys.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("verb", choices=VERBS, help=argparse.SUPPRESS)
+    parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def _help(verb: str) -> str:
+    """Return a verb's help: every key with its meaning and default, from the model."""
+    lines = [f"usage: darkroom {verb} [CONF.yaml] key=value ... [spark-submit options]", ""]
+    lines += [f"{VERBS[verb][1][0].upper()}{VERBS[verb][1][1:]}.", "", "keys:"]
+    for key, field in _config_model(verb).model_fields.items():
+        default = "required" if field.is_required() else f"default {field.default!r}"
+        lines.append(f"  {key:24}{field.description} ({default})")
+    return "\n".join([*lines, "", SUBMIT_HELP])
+
+
+def _config_model(verb: str) -> type[JobConfig]:
+    module, _, name = VERBS[verb][0].partition(":")
+    model: type[JobConfig] = getattr(importlib.import_module(module), name)
+    return model
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part `[CONF] key=value …` from spark-submit's `--option value`."""
+    settings: list[str] = []
+    options: list[str] = []
+    remaining = iter(words)
+    for word in remaining:
+        if not word.startswith("--"):
+            settings.append(word)
+        elif "=" in word or word in ("--verbose", "--supervise"):
+            options.append(word)
+        else:
+            options += [word, *([value] if (value := next(remaining, None)) is not None else [])]
+    return settings, options
+
+
+def _properties(options: Sequence[str], home: Path) -> list[str]:
+    """Choose conf/spark/MASTER.conf, unless the user names a properties file."""
+    if any(option.startswith("--properties-file") for option in options):
+        return []
+    master = options[options.index("--master") + 1] if "--master" in options else "local"
+    kinds = {"yarn": "yarn", "spark": "standalone", "mesos": "mesos", "k8s": "kubernetes"}
+    file = home / "conf" / "spark" / f"{kinds.get(master.split(':')[0], 'local')}.conf"
+    return ["--properties-file", str(file)] if file.exists() else []
+
+
+def _submit(arguments: Sequence[str]) -> None:
+    """Become spark-submit of the pyspark that is installed beside this command."""
+    import pyspark
+
+    spark_home = os.environ.get("SPARK_HOME") or str(Path(pyspark.__file__).parent)
+    submit = str(Path(spark_home) / "bin" / "spark-submit")
+    environment = {
+        "PYSPARK_PYTHON": sys.executable,
+        **os.environ,
+        "SPARK_HOME": spark_home,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+    sys.stdout.flush()
+    os.execve(submit, [submit, *arguments], environment)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

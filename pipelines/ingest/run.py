@@ -1,0 +1,159 @@
+"""Ingest: source → dataset, rejects, and a table that says what became of every file."""
+
+import math
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipelines import storage
+from pipelines.dataset import FileCounts, Manifest, load_manifest, manifest_uri
+from pipelines.errors import ConfigError, DataError
+from pipelines.ingest.config import IngestConfig
+from pipelines.ingest.manifest import count_files, describe, parameters_of
+from pipelines.ingest.prepare import prepare
+from pipelines.ingest.rows import arrange, decide_outcomes, split_of
+from pipelines.ingest.sources import list_files
+from pipelines.publish import publish, recover, staging_uri
+
+TASK_BYTES = 32 * 2**20  # photos that one task reads
+FILE_BYTES = 64 * 2**20  # images in one Parquet file
+KNOWN_SCHEMA = "uri string, size_bytes long, modified_at double, image_id string, outcome string"
+
+
+def check(config: IngestConfig) -> None:
+    """Look at source and target before Spark starts.
+
+    Raises:
+        ConfigError: no such source, or a target that was made with other settings.
+    """
+    if not storage.exists(config.source):
+        raise ConfigError(f"source={config.source} does not exist")
+    if storage.exists(manifest_uri(config.target)):
+        made_with = load_manifest(config.target).parameters
+        for key, value in parameters_of(config).items():
+            if made_with.get(key) != value:
+                raise ConfigError(
+                    f"{key}={value}, but {config.target} was made with {key}={made_with.get(key)};"
+                    " use that value or another target"
+                )
+
+
+def ingest(spark: SparkSession, config: IngestConfig) -> dict[str, Any]:
+    """Run one ingest and return its counts; a target that has files already gets only the new ones."""
+    recover(config.target)
+    old = load_manifest(config.target) if storage.exists(manifest_uri(config.target)) else None
+    staging = staging_uri(config.target)
+    known = _known_files(spark, config.target, old)
+    listed = _stage(list_files(spark, config.source), storage.join(staging, "_listed"))
+    new = listed.where(~F.col("skipped")).join(known, ["uri", "size_bytes", "modified_at"], "left_anti")
+    num_new, num_bytes = _count_and_size(new)
+    num_skipped = listed.where("skipped").count()
+    if not num_new and old is None:
+        raise DataError(f"source={config.source} has no images; {num_skipped} other files were skipped")
+    if not num_new and old is not None:
+        storage.remove(staging)
+        return _summary(config, old, FileCounts(read=0, accepted=0, duplicates=0, rejected=0, skipped=num_skipped))
+    classes = _classes(new, old)
+    tasks = max(math.ceil(num_bytes / TASK_BYTES), spark.sparkContext.defaultParallelism)
+    prepared = _stage(
+        prepare(new.repartition(min(tasks, num_new)), config.policy()), storage.join(staging, "_prepared")
+    )
+    files = _stage_files(prepared, known, config, storage.join(staging, "files"))
+    counts = count_files(files, num_read=num_new, num_skipped=num_skipped)
+    _refuse_too_many_rejects(files, counts, config)
+    _stage_tables(prepared, known, config, classes)
+    everything = files.unionByName(spark.read.parquet(_files_uri(config.target))) if old else files
+    manifest = describe(everything, config, classes, num_skipped)
+    storage.write_json(storage.join(staging, "dataset.json"), manifest.model_dump())
+    run = len({name.split("-")[1] for name in storage.names(_files_uri(config.target)) if name.startswith("part-")})
+    publish(config.target, ["data", "rejects", "files"], ["dataset.json"], run=run, append=old is not None)
+    return _summary(config, manifest, counts)
+
+
+def _files_uri(target: str) -> str:
+    return storage.join(target, "files")
+
+
+def _known_files(spark: SparkSession, target: str, old: Manifest | None) -> DataFrame:
+    if old is None:
+        return spark.createDataFrame([], KNOWN_SCHEMA)
+    return spark.read.parquet(_files_uri(target)).select("uri", "size_bytes", "modified_at", "image_id", "outcome")
+
+
+def _stage(frame: DataFrame, uri: str) -> DataFrame:
+    """Write a frame aside and return what was written, so that nothing is computed twice."""
+    frame.write.mode("overwrite").parquet(uri)
+    return frame.sparkSession.read.parquet(uri)
+
+
+def _count_and_size(files: DataFrame) -> tuple[int, int]:
+    row = files.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def _classes(new: DataFrame, old: Manifest | None) -> tuple[str, ...]:
+    """Keep the order of known classes, so that labels stay; append new ones by name."""
+    known = old.classes if old else ()
+    found = {row[0] for row in new.select("label_name").distinct().collect()} - {None}
+    return (*known, *sorted(found - set(known)))
+
+
+def _stage_files(prepared: DataFrame, known: DataFrame, config: IngestConfig, uri: str) -> DataFrame:
+    rows = decide_outcomes(prepared.drop("image"), _accepted_ids(known))
+    split = split_of(F.col("image_id"), val_percent=config.val_percent, test_percent=config.test_percent)
+    names = ("uri", "size_bytes", "modified_at", "label_name", "image_id", "outcome", "reason", "moments")
+    return _stage(rows.select(*names, F.when(F.col("outcome") == "accepted", split).alias("split")), uri)
+
+
+def _accepted_ids(known: DataFrame) -> DataFrame:
+    return known.where(F.col("outcome") == "accepted").select("image_id").distinct()
+
+
+def _refuse_too_many_rejects(files: DataFrame, counts: FileCounts, config: IngestConfig) -> None:
+    ratio = counts.rejected / counts.read
+    if ratio <= config.max_reject_ratio and (counts.accepted + counts.duplicates or config.max_reject_ratio == 1):
+        return
+    rejected = files.where(F.col("outcome") == "rejected")
+    reasons = {row[0]: row[1] for row in rejected.groupBy("reason").count().collect()}
+    examples = [row[0] for row in rejected.select("uri").orderBy("uri").limit(3).collect()]
+    storage.remove(staging_uri(config.target))
+    raise DataError(
+        f"{counts.rejected} of {counts.read} files were rejected ({ratio:.1%}), but max_reject_ratio is "
+        f"{config.max_reject_ratio:.1%}; reasons: {reasons}; for example {', '.join(examples)}. "
+        f"Nothing was written; run with a higher max_reject_ratio to get a table of all of them"
+    )
+
+
+def _stage_tables(prepared: DataFrame, known: DataFrame, config: IngestConfig, classes: tuple[str, ...]) -> None:
+    staging = staging_uri(config.target)
+    rejects = prepared.where(F.col("reason").isNotNull()).coalesce(1)
+    rejects = rejects.select("uri", "reason", "message", F.col("image").alias("bytes"))
+    rejects.write.mode("overwrite").parquet(storage.join(staging, "rejects"))
+    size = prepared.where(F.col("reason").isNull()).agg(F.sum(F.length("image"))).first()
+    num_bytes = int(size[0] or 0) if size else 0
+    data = arrange(
+        prepared,
+        _accepted_ids(known),
+        classes,
+        val_percent=config.val_percent,
+        test_percent=config.test_percent,
+        seed=config.seed,
+        num_files=max(1, math.ceil(num_bytes / FILE_BYTES)),
+    )
+    # Many small row groups, so that every process of a training run gets its share of a small dataset.
+    row_group_bytes = min(max(num_bytes // 128, 4096), 4 * 2**20)
+    writer = data.write.mode("overwrite").partitionBy("split").option("parquet.block.size", row_group_bytes)
+    writer = writer.option("parquet.page.size.row.check.min", 8).option("parquet.page.size.row.check.max", 64)
+    writer.parquet(storage.join(staging, "data"))
+
+
+def _summary(config: IngestConfig, manifest: Manifest, counts: FileCounts) -> dict[str, Any]:
+    return {
+        **counts.model_dump(),
+        "classes": len(manifest.classes),
+        "rows": {split: manifest.rows(split) for split in manifest.counts},
+        "dataset_id": manifest.dataset_id,
+        "dataset": config.target,
+        "rejects": storage.join(config.target, "rejects"),
+    }

@@ -1,0 +1,119 @@
+"""List the files of a source: a folder tree, a .lst file, or a CSV or Parquet table."""
+
+import os
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipelines import storage
+from pipelines.errors import DataError
+from pipelines.images.policy import EXTENSIONS
+
+FILES_SCHEMA = "uri string, size_bytes long, modified_at double, label_name string, skipped boolean"
+_ARROW = pa.schema(
+    [
+        ("uri", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("modified_at", pa.float64()),
+        ("label_name", pa.string()),
+        ("skipped", pa.bool_()),
+    ]
+)
+_BATCH_ROWS = 1000
+
+
+def list_files(spark: SparkSession, source: str) -> DataFrame:
+    """Return one row a file: uri, size in bytes, time of change, label, and whether it is skipped.
+
+    A file without an image's extension is skipped. `size_bytes` is null where a table names a file
+    that is not there. Folders are walked by tasks, one for each folder right below the source.
+    """
+    if storage.is_dir(source):
+        return _walk_folder(spark, source)
+    return _stat_table(spark, _read_table(spark, source), source.rsplit("/", 1)[0])
+
+
+def _walk_folder(spark: SparkSession, source: str) -> DataFrame:
+    """Label every file with the folder right below the source that holds it.
+
+    A source without folders is one class, named for the source. Beside folders, a file straight in
+    the source has no label.
+    """
+    folders = [name for name in storage.names(source) if storage.is_dir(storage.join(source, name))]
+    rows: list[tuple[str, str | None, bool]] = [(storage.join(source, name), name, True) for name in folders]
+    rows.append((source, None if folders else source.rsplit("/", 1)[-1], False))
+    frame = spark.createDataFrame(rows, "folder string, label_name string, recurse boolean")
+    return frame.repartition(len(rows)).mapInArrow(_walk_batches, FILES_SCHEMA)
+
+
+def _walk_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for row in batch.to_pylist():
+            yield from _in_batches(_walk(row["folder"], row["label_name"], row["recurse"]))
+
+
+def _walk(folder: str, label_name: str | None, recurse: bool) -> Iterator[dict[str, object]]:
+    for entry in storage.entries(folder):
+        if entry.is_dir and recurse:
+            yield from _walk(entry.uri, label_name, recurse)
+        elif not entry.is_dir:
+            extension = os.path.splitext(entry.uri)[1].lstrip(".").lower()
+            yield {
+                "uri": entry.uri,
+                "size_bytes": entry.size_bytes,
+                "modified_at": entry.modified_at,
+                "label_name": label_name,
+                "skipped": extension not in EXTENSIONS,
+            }
+
+
+def _in_batches(rows: Iterator[dict[str, object]]) -> Iterator[pa.RecordBatch]:
+    chunk: list[dict[str, object]] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == _BATCH_ROWS:
+            yield pa.RecordBatch.from_pylist(chunk, schema=_ARROW)
+            chunk = []
+    if chunk:
+        yield pa.RecordBatch.from_pylist(chunk, schema=_ARROW)
+
+
+def _read_table(spark: SparkSession, source: str) -> DataFrame:
+    """Return (path, label_name) of a list; a .lst line is `index <tab> label <tab> path`."""
+    if source.endswith(".lst"):
+        lines = spark.read.csv(source, sep="\t", schema="number string, label string, path string")
+        whole = F.col("label").cast("double").cast("int").cast("string")
+        return lines.select("path", F.coalesce(whole, F.col("label")).alias("label_name"))
+    kind = source.rsplit(".", 1)[-1].lower()
+    if kind not in ("csv", "parquet"):
+        raise DataError(f"source={source} is neither a folder nor a .lst, .csv or .parquet file")
+    table = spark.read.csv(source, header=True) if kind == "csv" else spark.read.parquet(source)
+    if missing := {"path", "label"} - set(table.columns):
+        raise DataError(f"source={source} lacks {sorted(missing)}; its columns are {table.columns}")
+    return table.select("path", F.col("label").cast("string").alias("label_name"))
+
+
+def _stat_table(spark: SparkSession, table: DataFrame, folder: str) -> DataFrame:
+    def stat(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield from _in_batches(_stat(row["path"], row["label_name"], folder) for row in batch.to_pylist())
+
+    tasks = spark.sparkContext.defaultParallelism
+    return table.repartition(tasks).mapInArrow(stat, FILES_SCHEMA)
+
+
+def _stat(path: str | None, label_name: str | None, folder: str) -> dict[str, object]:
+    """Look up one file that a table names; relative paths start at the table's folder."""
+    uri = path or ""
+    if "://" not in uri:
+        uri = storage.absolute(uri) if uri.startswith("/") else storage.join(folder, uri)
+    entry = storage.stat(uri) if path else None
+    return {
+        "uri": uri,
+        "size_bytes": entry.size_bytes if entry else None,
+        "modified_at": entry.modified_at if entry else None,
+        "label_name": label_name,
+        "skipped": False,
+    }

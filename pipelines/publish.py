@@ -1,0 +1,74 @@
+"""Make a finished run visible: results are written aside, then renamed; a killed rename is completed.
+
+A target is a folder of tables (folders of Parquet files) and one document that says that it is whole.
+"""
+
+from pipelines import storage
+
+STAGING = "_staging"
+_PLAN = "moves.json"
+
+
+def staging_uri(target: str) -> str:
+    """Return the folder aside, where a run writes; readers of Parquet pass over its underscore."""
+    return storage.join(target, STAGING)
+
+
+def recover(target: str) -> bool:
+    """Complete what a killed run was about to publish, delete what it had not finished."""
+    plan = storage.join(staging_uri(target), _PLAN)
+    if unfinished := storage.exists(plan):
+        _move(target, storage.read_json(plan))
+    storage.remove(staging_uri(target))
+    return unfinished
+
+
+def publish(target: str, tables: list[str], documents: list[str], *, run: int, append: bool) -> None:
+    """Move staged tables and documents to the target, documents last.
+
+    A table that is not there yet appears by one rename. Without `append`, an old one is replaced.
+    """
+    staging = staging_uri(target)
+    moves: list[tuple[str, str]] = []
+    for table in tables:
+        _name_files(storage.join(staging, table), run)
+        if append and storage.exists(storage.join(target, table)):
+            moves += [(file, file) for file in _files(staging, table)]
+        elif storage.exists(storage.join(staging, table)):
+            moves.append((table, table))
+    moves += [(document, document) for document in documents]
+    plan = {"moves": moves, "replaced": [] if append else tables}
+    storage.write_json(storage.join(staging, _PLAN), plan)
+    recover(target)
+
+
+def _move(target: str, plan: dict[str, list[list[str]]]) -> None:
+    staging = staging_uri(target)
+    for source, place in plan["moves"]:
+        staged = storage.join(staging, source)
+        if not storage.exists(staged):
+            continue
+        if place in plan["replaced"]:
+            storage.remove(storage.join(target, place))
+        storage.replace(staged, storage.join(target, place))
+
+
+def _files(staging: str, table: str) -> list[str]:
+    """Return the Parquet files of a staged table, as paths below the staging folder."""
+    found = []
+    for name in storage.names(storage.join(staging, table)):
+        path = f"{table}/{name}"
+        if storage.is_dir(storage.join(staging, path)):
+            found += _files(staging, path)
+        elif name.endswith(".parquet"):
+            found.append(path)
+    return found
+
+
+def _name_files(table_uri: str, run: int) -> None:
+    """Name Spark's part files for the run and their number alone, so that a repeated run agrees."""
+    staging, _, table = table_uri.rpartition("/")
+    for path in _files(staging, table):
+        folder, _, name = path.rpartition("/")
+        number = name.split("-")[1]
+        storage.replace(storage.join(staging, path), storage.join(staging, folder, f"part-{run:03d}-{number}.parquet"))
