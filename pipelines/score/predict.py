@@ -47,7 +47,6 @@ class ModelUse(NamedTuple):
     top_k: int = 5
     batch_size: int = 16
     num_threads: int = 1
-    trust_code: bool = False
 
 
 class Decoded(NamedTuple):
@@ -78,7 +77,7 @@ def _score_batches(batches: Iterator[pa.RecordBatch], use: ModelUse) -> Iterator
 @functools.lru_cache(maxsize=1)
 def _open(use: ModelUse) -> tuple[Bundle, Engine]:
     torch.set_num_threads(use.num_threads)
-    bundle = load_bundle(use.uri, trust_code=use.trust_code)
+    bundle = load_bundle(use.uri)
     return bundle, open_engine(bundle, use.engine, use.num_threads)
 
 

@@ -34,7 +34,7 @@ def check(config: ScoreConfig) -> None:
 def score(spark: SparkSession, config: ScoreConfig) -> dict[str, Any]:
     """Run one scoring job and return its counts; an earlier result is replaced as a whole."""
     recover(config.target)
-    bundle = load_bundle(config.model, trust_code=config.trust_code)
+    bundle = load_bundle(config.model)
     choice = choose_engine(bundle, config.engine, config.num_threads)
     use = ModelUse(
         uri=config.model,
@@ -42,7 +42,6 @@ def score(spark: SparkSession, config: ScoreConfig) -> dict[str, Any]:
         top_k=config.top_k,
         batch_size=config.batch_size,
         num_threads=config.num_threads,
-        trust_code=config.trust_code,
     )
     staging = staging_uri(config.target)
     inputs, num_inputs, num_skipped = _inputs(spark, config, staging)

@@ -1,0 +1,44 @@
+"""Networks by name: torchvision's, timm's, or the user's own class."""
+
+import difflib
+import importlib
+
+import timm
+import torchvision
+from torch import nn
+
+from pipelines.errors import ConfigError
+
+
+def build(name: str, num_classes: int) -> nn.Module:
+    """Make a network with random weights that returns logits (B, num_classes).
+
+    `name` is torchvision's, else timm's (`timm/NAME` asks timm only), or `package.module:Class`, which is
+    called with num_classes.
+
+    Raises:
+        ConfigError: no such network; the message has the nearest names.
+    """
+    if ":" in name:
+        return _own(name, num_classes)
+    known = torchvision.models.list_models(module=torchvision.models)
+    if name in known:
+        model: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=num_classes)
+        return model
+    short = name.removeprefix("timm/")
+    if timm.is_model(short):
+        created: nn.Module = timm.create_model(short, pretrained=False, num_classes=num_classes)
+        return created
+    near = difflib.get_close_matches(name, [*known, *timm.list_models()], n=3)
+    raise ConfigError(f"model={name!r} is unknown to torchvision and timm; near names: {', '.join(near) or 'none'}")
+
+
+def _own(name: str, num_classes: int) -> nn.Module:
+    module_name, _, class_name = name.partition(":")
+    try:
+        model = getattr(importlib.import_module(module_name), class_name)(num_classes=num_classes)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise ConfigError(f"model={name!r} cannot be made with num_classes={num_classes}: {error}") from error
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"model={name!r} gave a {type(model).__name__}, not a torch.nn.Module")
+    return model

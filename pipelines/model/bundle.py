@@ -1,0 +1,122 @@
+"""A trained model as a folder of plain files: weights, description, inference graph, check batch."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.torch import load, save
+from torch import nn
+
+from pipelines import storage
+from pipelines.errors import ConfigError, DataError
+from pipelines.model.architectures import build
+from pipelines.model.network import InferenceNetwork
+from pipelines.model.preprocess import Preprocessing, from_bytes
+
+INFO, WEIGHTS, CHECK, GRAPH = "model.json", "weights.safetensors", "check.safetensors", "graph"
+
+
+class BundleInfo(BaseModel):
+    """model.json: everything about a model but its weights. `classes[index]` names an output."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_id: str = ""
+    architecture: str
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    training: dict[str, Any]
+    dataset_id: str
+    metrics: dict[str, Any]
+    code_version: str
+    weights_sha256: str = ""
+
+
+class Bundle:
+    """A bundle that was read and found whole."""
+
+    def __init__(self, uri: str, info: BundleInfo, weights: bytes) -> None:
+        """Keep what was read; the network is built when somebody asks for it."""
+        self.uri, self.info, self._weights = uri, info, weights
+        self._network: InferenceNetwork | None = None
+
+    def network(self) -> InferenceNetwork:
+        """Return the network in evaluation mode, built once."""
+        if self._network is None:
+            model = build(self.info.architecture, len(self.info.classes))
+            model.load_state_dict(load(self._weights))
+            preprocessing = self.info.preprocessing
+            self._network = InferenceNetwork(model, preprocessing.mean, preprocessing.std).eval()
+        return self._network
+
+    def classify(self, content: bytes) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return the probabilities float32 (C,) of one file's bytes; Rejected if it is no usable image."""
+        with torch.inference_mode():
+            probabilities = self.network()(from_bytes(content, self.info.preprocessing).unsqueeze(0))
+        return np.asarray(probabilities[0].numpy())
+
+    def check_batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return inputs uint8 (N, 3, S, S) and torch's float32 probabilities (N, C) for them."""
+        tensors = load(storage.read_bytes(storage.join(self.uri, CHECK)))
+        return tensors["images"], tensors["probabilities"]
+
+    def graph(self) -> tuple[bytes, bytes]:
+        """Return the OpenVINO graph: its XML and its weights."""
+        folder = storage.join(self.uri, GRAPH)
+        return storage.read_bytes(f"{folder}/model.xml"), storage.read_bytes(f"{folder}/model.bin")
+
+
+def save_bundle(target: str, model: nn.Module, info: BundleInfo, check_images: torch.Tensor) -> BundleInfo:
+    """Write a bundle aside, then rename it; an older one is replaced as a whole.
+
+    `check_images` are uint8 (N, 3, S, S). Returns the description with its model_id.
+    """
+    network = InferenceNetwork(model.cpu(), info.preprocessing.mean, info.preprocessing.std).eval()
+    weights = save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+    info = info.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
+    info = info.model_copy(update={"model_id": hashlib.sha256(info.model_dump_json().encode()).hexdigest()[:32]})
+    with torch.inference_mode():
+        check = save({"images": check_images.contiguous(), "probabilities": network(check_images).contiguous()})
+    aside = f"{target}.part"
+    storage.remove(aside)
+    storage.write_bytes(storage.join(aside, WEIGHTS), weights)
+    storage.write_bytes(storage.join(aside, CHECK), check)
+    for name, content in _export_graph(network, check_images).items():
+        storage.write_bytes(storage.join(aside, GRAPH, name), content)
+    storage.write_json(storage.join(aside, INFO), info.model_dump(mode="json"))
+    storage.remove(target)
+    storage.replace(aside, target)
+    return info
+
+
+def _export_graph(network: InferenceNetwork, example: torch.Tensor) -> dict[str, bytes]:
+    """Trace the network into OpenVINO's intermediate representation, with a free batch size."""
+    import openvino
+
+    graph = openvino.convert_model(network, example_input=example, input=[-1, *example.shape[1:]])
+    with tempfile.TemporaryDirectory() as folder:
+        openvino.save_model(graph, Path(folder) / "model.xml", compress_to_fp16=False)
+        return {name: (Path(folder) / name).read_bytes() for name in ("model.xml", "model.bin")}
+
+
+def load_bundle(uri: str) -> Bundle:
+    """Read a bundle.
+
+    Raises:
+        ConfigError: there is no bundle.
+        DataError: its files do not fit together.
+    """
+    try:
+        info = BundleInfo.model_validate(storage.read_json(storage.join(uri, INFO)))
+        weights = storage.read_bytes(storage.join(uri, WEIGHTS))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ConfigError(f"model={uri} is no model bundle: it lacks {INFO} or {WEIGHTS}") from error
+    except (ValidationError, ValueError) as error:
+        raise DataError(f"{storage.join(uri, INFO)} is damaged: {error}") from error
+    if hashlib.sha256(weights).hexdigest() != info.weights_sha256:
+        raise DataError(f"{storage.join(uri, WEIGHTS)} is not the file that {INFO} describes; copy the bundle again")
+    return Bundle(uri, info, weights)

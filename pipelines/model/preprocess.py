@@ -1,0 +1,56 @@
+"""From a file's bytes to the network's input; the settings travel in the model bundle and nowhere else."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipelines.images.canonical import canonicalise
+from pipelines.images.policy import Policy
+
+
+class Preprocessing(BaseModel):
+    """How a network wants its images. Mean and deviation are of r, g, b in 0..1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    policy: Policy
+    resize_px: int = Field(ge=1)
+    crop_px: int = Field(ge=1)
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @property
+    def hash(self) -> str:
+        """Return the hex SHA-256 of the settings."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def to_input(pixels: np.ndarray[Any, Any], preprocessing: Preprocessing) -> torch.Tensor:
+    """Cut the central square of uint8 (H, W, 3) and resize it to uint8 (3, crop_px, crop_px).
+
+    The same as resizing the short side to `resize_px` and cropping, but the cut comes first: a strip of
+    20000 x 2 px never becomes large.
+    """
+    height_px, width_px = pixels.shape[:2]
+    share = min(1.0, preprocessing.crop_px / preprocessing.resize_px)
+    side = max(1, round(min(height_px, width_px) * share))
+    top, left = (height_px - side) // 2, (width_px - side) // 2
+    return resize_square(pixels[top : top + side, left : left + side], preprocessing.crop_px)
+
+
+def resize_square(pixels: np.ndarray[Any, Any], side_px: int) -> torch.Tensor:
+    """Resize uint8 (S, S, 3) to uint8 (3, side_px, side_px), bilinear with antialiasing."""
+    planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
+    if pixels.shape[0] != side_px:
+        planes = torch.nn.functional.interpolate(
+            planes.unsqueeze(0), (side_px, side_px), mode="bilinear", antialias=True
+        )[0]
+    return planes.contiguous()
+
+
+def from_bytes(content: bytes, preprocessing: Preprocessing) -> torch.Tensor:
+    """Return the network's input uint8 (3, S, S) of a file's bytes; Rejected if they are no usable image."""
+    return to_input(canonicalise(content, preprocessing.policy).pixels, preprocessing)

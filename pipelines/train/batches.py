@@ -1,0 +1,110 @@
+"""Batches of one process: petastorm reads its row groups, threads decode and augment."""
+
+import hashlib
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from petastorm import make_batch_reader
+from petastorm.errors import NoDataAvailableError
+
+from pipelines.dataset import split_uri
+from pipelines.images.decode import decode_canonical
+from pipelines.model.preprocess import Preprocessing, resize_square, to_input
+
+
+class Shard(NamedTuple):
+    """Which part of a split a process reads, and in which order."""
+
+    dataset: str
+    split: str
+    rank: int
+    size: int
+    epoch: int
+    seed: int
+    augment: bool
+
+
+class Batch(NamedTuple):
+    """images uint8 (B, 3, S, S), labels int64 (B,)."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+
+class Row(NamedTuple):
+    """One image of the dataset."""
+
+    image_id: str
+    label: int
+    image: bytes
+
+
+def rows_of(shard: Shard) -> Iterator[Row]:
+    """Read the rows of a shard once: over all ranks every row of the split, whatever the row groups.
+
+    The order depends on seed and epoch alone; a rank without a row group gets nothing.
+    """
+    order = {"seed": shard.seed + shard.epoch, "shard_seed": shard.seed + shard.epoch}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # petastorm uses names that pyarrow 14 calls old
+        try:
+            reader = make_batch_reader(
+                split_uri(shard.dataset, shard.split),
+                schema_fields=["image_id", "label", "image"],
+                reader_pool_type="dummy",
+                num_epochs=1,
+                shuffle_row_groups=True,
+                cur_shard=shard.rank,
+                shard_count=shard.size,
+                **order,
+            )
+        except NoDataAvailableError:
+            return
+        with reader:
+            for group in reader:
+                yield from map(Row, group.image_id, group.label, group.image)
+
+
+def batches_of(
+    shard: Shard, preprocessing: Preprocessing, batch_size: int, num_threads: int, skip_rows: int = 0
+) -> Iterator[Batch]:
+    """Yield the shard's batches, decoded ahead on threads; the first `skip_rows` rows are not decoded."""
+    rows = islice(rows_of(shard), skip_rows, None)
+
+    def decode(row: Row) -> torch.Tensor:
+        pixels = decode_canonical(row.image)
+        return _random_crop(pixels, row, shard, preprocessing) if shard.augment else to_input(pixels, preprocessing)
+
+    with ThreadPoolExecutor(num_threads) as pool:
+        waiting = None
+        while chunk := list(islice(rows, batch_size)):
+            following = [pool.submit(decode, row) for row in chunk], chunk
+            if waiting:
+                yield _collate(*waiting)
+            waiting = following
+        if waiting:
+            yield _collate(*waiting)
+
+
+def _collate(futures: list[Any], chunk: list[Row]) -> Batch:
+    images = torch.stack([future.result() for future in futures])
+    return Batch(images, torch.tensor([int(row.label) for row in chunk]))
+
+
+def _random_crop(pixels: np.ndarray[Any, Any], row: Row, shard: Shard, preprocessing: Preprocessing) -> torch.Tensor:
+    """Cut a random square of 0.6 to 1 of the short side, mirrored half of the time.
+
+    The randomness comes from seed, epoch and image, so that threads and processes do not change it.
+    """
+    key = f"{shard.seed} {shard.epoch} {row.image_id}".encode()
+    random = np.random.default_rng(int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()))
+    height_px, width_px = pixels.shape[:2]
+    side = max(1, round(min(height_px, width_px) * random.uniform(0.6, 1.0)))
+    top, left = random.integers(0, height_px - side + 1), random.integers(0, width_px - side + 1)
+    square = pixels[top : top + side, left : left + side]
+    return resize_square(square[:, ::-1] if random.random() < 0.5 else square, preprocessing.crop_px)
