@@ -36,7 +36,7 @@ def train_epoch(
         rate = on_step(rows_so_far)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        optimizer.zero_grad(set_to_none=False)
+        optimizer.zero_grad()
         if batch:
             sums += _backward(model, batch, total, preprocessing)
         else:
