@@ -30,8 +30,8 @@ def main(
     `check` looks at what the model alone cannot (do the inputs exist?), before Spark starts.
     The summary that `run` returns is printed as the last line on stdout, one JSON object.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("py4j").setLevel(logging.WARNING)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("pipelines").setLevel(logging.INFO)
     started = time.monotonic()
     try:
         config = load(model, words)

@@ -3,6 +3,8 @@
 A target is a folder of tables (folders of Parquet files) and one document that says that it is whole.
 """
 
+from typing import Any
+
 from pipelines import storage
 
 STAGING = "_staging"
@@ -42,7 +44,7 @@ def publish(target: str, tables: list[str], documents: list[str], *, run: int, a
     recover(target)
 
 
-def _move(target: str, plan: dict[str, list[list[str]]]) -> None:
+def _move(target: str, plan: dict[str, Any]) -> None:
     staging = staging_uri(target)
     for source, place in plan["moves"]:
         staged = storage.join(staging, source)

@@ -46,7 +46,7 @@ def describe(files: DataFrame, config: IngestConfig, classes: tuple[str, ...], n
     for row in accepted.groupBy("split", "label_name").count().collect():
         counts[row["split"]][row["label_name"]] = row["count"]
     mean, std = _pixel_statistics(accepted)
-    document = {
+    document: dict[str, Any] = {
         "classes": classes,
         "counts": counts,
         "pixel_mean": mean,

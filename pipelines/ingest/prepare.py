@@ -1,6 +1,6 @@
 """Turn listed files into rows: read, identify, canonicalise; what cannot be used becomes a reject."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ def prepare(files: DataFrame, policy: Policy) -> DataFrame:
     Rows in = rows out; no shuffle. A batch holds about 4 MiB of images, whatever their number.
     """
 
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = (row for batch in batches for row in batch.to_pylist())
         yield from in_batches((_prepare_file(row, policy) for row in rows), _ARROW)
 

@@ -1,7 +1,7 @@
 """List the files of a source: a folder tree, a .lst file, or a CSV or Parquet table."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -48,7 +48,7 @@ def _walk_folder(spark: SparkSession, source: str) -> DataFrame:
     return frame.repartition(len(rows)).mapInArrow(_walk_batches, FILES_SCHEMA)
 
 
-def _walk_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _walk_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for row in batch.to_pylist():
             yield from _in_batches(_walk(row["folder"], row["label_name"], row["recurse"]))
@@ -96,7 +96,7 @@ def _read_table(spark: SparkSession, source: str) -> DataFrame:
 
 
 def _stat_table(spark: SparkSession, table: DataFrame, folder: str) -> DataFrame:
-    def stat(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def stat(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield from _in_batches(_stat(row["path"], row["label_name"], folder) for row in batch.to_pylist())
 

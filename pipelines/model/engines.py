@@ -36,7 +36,7 @@ class TorchEngine:
 
     def __init__(self, bundle: Bundle) -> None:
         """Build the network."""
-        self._network = bundle.network().to(memory_format=torch.channels_last)
+        self._network = bundle.network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def predict(self, images: torch.Tensor) -> Probabilities:
         """Return float32 (B, C) for uint8 (B, 3, S, S)."""

@@ -1,0 +1,20 @@
+"""Measure a model bundle on a split of a dataset and write a report.
+
+spark-submit jobs/evaluate.py conf/jobs/evaluate.yaml dataset=datasets/photos model=models/photos target=reports/photos
+"""
+
+import sys
+from collections.abc import Sequence
+
+from pipelines import job
+from pipelines.evaluate.config import EvaluateConfig
+from pipelines.evaluate.run import check, evaluate
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the job; return its exit code."""
+    return job.main("evaluate", EvaluateConfig, evaluate, words, check=check)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

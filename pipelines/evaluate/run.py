@@ -1,0 +1,65 @@
+"""Evaluate: a bundle on one split of a dataset → metrics, a page to read, predictions."""
+
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from pipelines import storage
+from pipelines.dataset import load_manifest, split_uri
+from pipelines.errors import ConfigError, DarkroomError, DataError
+from pipelines.evaluate.config import EvaluateConfig
+from pipelines.evaluate.metrics import measure, most_confident_mistakes
+from pipelines.evaluate.report import render
+from pipelines.model.bundle import load_bundle
+from pipelines.model.engines import choose_engine
+from pipelines.publish import publish, recover, staging_uri
+from pipelines.score.predict import ModelUse, score_images
+from pipelines.score.run import PREDICTION_COLUMNS
+
+
+def check(config: EvaluateConfig) -> None:
+    """Look at dataset and model before Spark starts.
+
+    Raises:
+        DataError: no dataset, or no rows in the split.
+        ConfigError: no bundle, or one with other classes.
+    """
+    manifest, bundle = load_manifest(config.dataset), load_bundle(config.model)
+    if not manifest.rows(config.split):
+        raise DataError(f"dataset={config.dataset} has no rows in split={config.split}")
+    if unknown := sorted(set(manifest.classes) - set(bundle.info.classes)):
+        raise ConfigError(f"model={config.model} does not know the dataset's classes {unknown}")
+
+
+def evaluate(spark: SparkSession, config: EvaluateConfig) -> dict[str, Any]:
+    """Run one evaluation and return its main figures; an earlier result is replaced."""
+    recover(config.target)
+    manifest, bundle = load_manifest(config.dataset), load_bundle(config.model)
+    choice = choose_engine(bundle, config.engine, 1)
+    staging = staging_uri(config.target)
+    rows = spark.read.parquet(split_uri(config.dataset, config.split))
+    answers = score_images(rows.select("image_id", "uri", "image"), ModelUse(config.model, choice.name))
+    truth = rows.select("image_id", F.col("label_name").alias("true_label_name"))
+    predictions = answers.where(F.col("reason").isNull()).select(*PREDICTION_COLUMNS).join(truth, "image_id")
+    predictions.write.mode("overwrite").parquet(storage.join(staging, "predictions"))
+    scored = spark.read.parquet(storage.join(staging, "predictions"))
+    metrics = measure(scored, bundle.info.classes)
+    if metrics.num_images != manifest.rows(config.split):
+        raise DarkroomError(f"{metrics.num_images} of {manifest.rows(config.split)} rows of {config.split} were scored")
+    wrong = most_confident_mistakes(scored.join(rows.select("image_id", "image"), "image_id"), config.num_mistakes)
+    about = {
+        "split": config.split,
+        "dataset": config.dataset,
+        "model_id": bundle.info.model_id,
+        "architecture": bundle.info.architecture,
+        "engine": choice.name,
+        "precision": choice.precision,
+    }
+    page = render(metrics, wrong, about)
+    storage.write_bytes(storage.join(staging, "report.html"), page.encode())
+    storage.write_json(storage.join(staging, "metrics.json"), {**about, **metrics.model_dump()})
+    publish(config.target, ["predictions"], ["metrics.json", "report.html"], run=0, append=False)
+    main = ("num_images", "accuracy", "top5_accuracy", "macro_f1", "calibration_error")
+    outputs = {name: storage.join(config.target, name) for name in ("metrics.json", "report.html", "predictions")}
+    return {**about, **{key: getattr(metrics, key) for key in main}, **outputs}
