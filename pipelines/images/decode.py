@@ -19,6 +19,8 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 _ORIENTATION = 0x112
 _HARMLESS = ("extraneous bytes", "invalid sos parameters", "adobe", "inconsistent progression")
+# Bytes left over before one of these markers are pixels that were lost; before others they are junk in a header.
+_IN_SCAN = ("marker 0xd9", *(f"marker 0xd{restart}" for restart in range(8)))
 _REDUCE_ABOVE_PIXELS = 16_000_000
 
 
@@ -91,7 +93,7 @@ def decode_jpeg(content: bytes, *, min_side_px: int = 0) -> tuple[Pixels, bool]:
         return np.asarray(simplejpeg.decode_jpeg(content, colorspace="RGB", **scaled)), True
     except ValueError as error:
         text = str(error).lower()
-        if any(word in text for word in _HARMLESS):
+        if any(word in text for word in _HARMLESS) and not any(marker in text for marker in _IN_SCAN):
             with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
                 image.draft("RGB", (min_side_px, min_side_px) if min_side_px else image.size)
                 return np.array(image.convert("RGB")), False
