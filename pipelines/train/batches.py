@@ -47,27 +47,31 @@ class Row(NamedTuple):
 def rows_of(shard: Shard) -> Iterator[Row]:
     """Read the rows of a shard once: over all ranks every row of the split, whatever the row groups.
 
-    The order depends on seed and epoch alone; a rank without a row group gets nothing.
+    The order depends on seed and epoch alone. Where there are fewer row groups than ranks, rank 0 reads them all.
     """
-    order = {"seed": shard.seed + shard.epoch, "shard_seed": shard.seed + shard.epoch}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # petastorm uses names that pyarrow 14 calls old
         try:
-            reader = make_batch_reader(
-                split_uri(shard.dataset, shard.split),
-                schema_fields=["image_id", "label", "image"],
-                reader_pool_type="dummy",
-                num_epochs=1,
-                shuffle_row_groups=True,
-                cur_shard=shard.rank,
-                shard_count=shard.size,
-                **order,
-            )
+            reader = _reader(shard, cur_shard=shard.rank, shard_count=shard.size)
         except NoDataAvailableError:
-            return
+            if shard.rank:
+                return
+            reader = _reader(shard)
         with reader:
             for group in reader:
                 yield from map(Row, group.image_id, group.label, group.image)
+
+
+def _reader(shard: Shard, **part: int) -> Any:
+    return make_batch_reader(
+        split_uri(shard.dataset, shard.split),
+        schema_fields=["image_id", "label", "image"],
+        reader_pool_type="dummy",
+        num_epochs=1,
+        shuffle_row_groups=True,
+        seed=1 + 1_000_003 * shard.seed + shard.epoch,  # petastorm takes a seed of 0 for none
+        **part,
+    )
 
 
 def batches_of(
