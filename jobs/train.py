@@ -3,6 +3,8 @@
 spark-submit jobs/train.py conf/jobs/train.yaml dataset=datasets/photos target=models/photos
 """
 
+import functools
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,8 +14,11 @@ from pipelines.train.run import check, train
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the job; return its exit code."""
-    return job.main("train", TrainConfig, train, words, check=check)
+    """Run the job; return its exit code. MLflow keeps the metrics too where MLFLOW_TRACKING_URI is set."""
+    tracking_uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    run = functools.partial(train, tracking_uri=tracking_uri)
+    look = functools.partial(check, tracking_uri=tracking_uri)
+    return job.main("train", TrainConfig, run, words, check=look)
 
 
 if __name__ == "__main__":

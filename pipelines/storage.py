@@ -136,3 +136,9 @@ def remove(uri: str) -> None:
     fs, path = filesystem(uri)
     if fs.exists(path):
         fs.rm(path, recursive=True)
+
+
+def upload(folder: Path, uri: str) -> None:
+    """Copy the files of a folder of this machine to `uri`, in place of those with the same names."""
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        write_bytes(join(uri, *file.relative_to(folder).parts), file.read_bytes())

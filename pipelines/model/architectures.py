@@ -4,10 +4,13 @@ import difflib
 import importlib
 
 import timm
+import torch
 import torchvision
 from torch import nn
 
 from pipelines.errors import ConfigError
+
+_WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
 
 
 def build(name: str, num_classes: int) -> nn.Module:
@@ -23,7 +26,8 @@ def build(name: str, num_classes: int) -> nn.Module:
         return _own(name, num_classes)
     known = torchvision.models.list_models(module=torchvision.models)
     if name in known:
-        model: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=num_classes)
+        settings = {"aux_logits": False, "init_weights": True} if name in _WITH_AUXILIARY_OUTPUTS else {}
+        model: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=num_classes, **settings)
         return model
     short = name.removeprefix("timm/")
     if timm.is_model(short):
@@ -31,6 +35,23 @@ def build(name: str, num_classes: int) -> nn.Module:
         return created
     near = difflib.get_close_matches(name, [*known, *timm.list_models()], n=3)
     raise ConfigError(f"model={name!r} is unknown to torchvision and timm; near names: {', '.join(near) or 'none'}")
+
+
+def check_output(name: str, num_classes: int, image_size: int) -> None:
+    """Run two black images through the network.
+
+    Raises:
+        ConfigError: it does not take that size, or does not return one score a class.
+    """
+    model = build(name, num_classes).eval()
+    try:
+        with torch.inference_mode():
+            scores = model(torch.zeros(2, 3, image_size, image_size))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise ConfigError(f"model={name} does not take images of image_size={image_size}: {error}") from error
+    shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
+    if shape != (2, num_classes):
+        raise ConfigError(f"model={name} returns {shape} for 2 images; it must return scores (2, {num_classes})")
 
 
 def _own(name: str, num_classes: int) -> nn.Module:

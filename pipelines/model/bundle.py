@@ -44,11 +44,15 @@ class Bundle:
         self.uri, self.info, self._weights = uri, info, weights
         self._network: InferenceNetwork | None = None
 
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return the network's tensors by name."""
+        return load(self._weights)
+
     def network(self) -> InferenceNetwork:
         """Return the network in evaluation mode, built once."""
         if self._network is None:
             model = build(self.info.architecture, len(self.info.classes))
-            model.load_state_dict(load(self._weights))
+            model.load_state_dict(self.weights())
             preprocessing = self.info.preprocessing
             self._network = InferenceNetwork(model, preprocessing.mean, preprocessing.std).eval()
         return self._network

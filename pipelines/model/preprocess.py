@@ -1,7 +1,7 @@
 """From a file's bytes to the network's input; the settings travel in the model bundle and nowhere else."""
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ class Preprocessing(BaseModel):
     policy: Policy
     resize_px: int = Field(ge=1)
     crop_px: int = Field(ge=1)
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
@@ -38,16 +39,16 @@ def to_input(pixels: np.ndarray[Any, Any], preprocessing: Preprocessing) -> torc
     share = min(1.0, preprocessing.crop_px / preprocessing.resize_px)
     side = max(1, round(min(height_px, width_px) * share))
     top, left = (height_px - side) // 2, (width_px - side) // 2
-    return resize_square(pixels[top : top + side, left : left + side], preprocessing.crop_px)
+    square = pixels[top : top + side, left : left + side]
+    return resize_square(square, preprocessing.crop_px, preprocessing.interpolation)
 
 
-def resize_square(pixels: np.ndarray[Any, Any], side_px: int) -> torch.Tensor:
-    """Resize uint8 (S, S, 3) to uint8 (3, side_px, side_px), bilinear with antialiasing."""
+def resize_square(pixels: np.ndarray[Any, Any], side_px: int, interpolation: str) -> torch.Tensor:
+    """Resize uint8 (H, W, 3) to uint8 (3, side_px, side_px) with antialiasing; the aspect ratio may change."""
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
-    if pixels.shape[0] != side_px:
-        planes = torch.nn.functional.interpolate(
-            planes.unsqueeze(0), (side_px, side_px), mode="bilinear", antialias=True
-        )[0]
+    if pixels.shape[:2] != (side_px, side_px):
+        size = (side_px, side_px)
+        planes = torch.nn.functional.interpolate(planes.unsqueeze(0), size, mode=interpolation, antialias=True)[0]
     return planes.contiguous()
 
 

@@ -1,20 +1,19 @@
 """Batches of one process: petastorm reads its row groups, threads decode and augment."""
 
-import hashlib
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from petastorm import make_batch_reader
 from petastorm.errors import NoDataAvailableError
 
 from pipelines.dataset import split_uri
 from pipelines.images.decode import decode_canonical
-from pipelines.model.preprocess import Preprocessing, resize_square, to_input
+from pipelines.model.preprocess import Preprocessing, to_input
+from pipelines.train.augment import augment, random_of
 
 
 class Shard(NamedTuple):
@@ -26,7 +25,7 @@ class Shard(NamedTuple):
     size: int
     epoch: int
     seed: int
-    augment: bool
+    augmentation: str = "none"
 
 
 class Batch(NamedTuple):
@@ -82,7 +81,10 @@ def batches_of(
 
     def decode(row: Row) -> torch.Tensor:
         pixels = decode_canonical(row.image)
-        return _random_crop(pixels, row, shard, preprocessing) if shard.augment else to_input(pixels, preprocessing)
+        if shard.augmentation == "none":
+            return to_input(pixels, preprocessing)
+        random = random_of(shard.seed, shard.epoch, row.image_id)
+        return augment(pixels, shard.augmentation, preprocessing.crop_px, preprocessing.interpolation, random)
 
     with ThreadPoolExecutor(num_threads) as pool:
         waiting = None
@@ -98,17 +100,3 @@ def batches_of(
 def _collate(futures: list[Any], chunk: list[Row]) -> Batch:
     images = torch.stack([future.result() for future in futures])
     return Batch(images, torch.tensor([int(row.label) for row in chunk]))
-
-
-def _random_crop(pixels: np.ndarray[Any, Any], row: Row, shard: Shard, preprocessing: Preprocessing) -> torch.Tensor:
-    """Cut a random square of 0.6 to 1 of the short side, mirrored half of the time.
-
-    The randomness comes from seed, epoch and image, so that threads and processes do not change it.
-    """
-    key = f"{shard.seed} {shard.epoch} {row.image_id}".encode()
-    random = np.random.default_rng(int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()))
-    height_px, width_px = pixels.shape[:2]
-    side = max(1, round(min(height_px, width_px) * random.uniform(0.6, 1.0)))
-    top, left = random.integers(0, height_px - side + 1), random.integers(0, width_px - side + 1)
-    square = pixels[top : top + side, left : left + side]
-    return resize_square(square[:, ::-1] if random.random() < 0.5 else square, preprocessing.crop_px)

@@ -1,8 +1,8 @@
 """Settings of `train`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipelines.config import JobConfig, Uri
 
@@ -13,20 +13,51 @@ class TrainConfig(JobConfig):
     dataset: Uri = Field(description="dataset made by ingest")
     target: Uri = Field(description="folder of the model bundle; an earlier one is replaced as a whole")
     model: str = Field("resnet18", description="network: a name of torchvision or timm, or package.module:Class")
+    weights: str = Field(
+        "",
+        description="start from a bundle, a .safetensors or .pth file of the same network, or imagenet "
+        "(model=tf_efficientnet_lite0); empty for random weights. The last layer is made new for other classes",
+    )
+    freeze_backbone: bool = Field(False, description="train the last layer alone")
     epochs: int = Field(10, ge=1, description="passes over the training split")
     batch_size: int = Field(32, ge=1, description="images a step in each process")
-    learning_rate: float = Field(0.001, gt=0, description="for one process; multiplied by num_processes")
-    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="sgd has momentum 0.9")
+    learning_rate: float = Field(0.001, gt=0, description="peak of the learning rate, for one process")
+    scale_learning_rate: bool = Field(True, description="multiply learning_rate by num_processes")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="algorithm of the updates")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     weight_decay: float = Field(0.0, ge=0, description="of the optimizer")
-    schedule: Literal["constant", "cosine"] = Field("cosine", description="of the learning rate after the warm-up")
+    schedule: Literal["constant", "step", "cosine"] = Field("cosine", description="learning rate after the warm-up")
     warmup_epochs: float = Field(1.0, ge=0, description="the learning rate rises from 0 in these, epochs")
-    augmentation: Literal["none", "crop"] = Field("crop", description="crop: random square crops and mirroring")
+    step_epochs: tuple[int, ...] = Field((), description="schedule=step: epochs at which the rate falls, as in [5,8]")
+    step_factor: float = Field(0.1, gt=0, lt=1, description="schedule=step: what the rate is multiplied by")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: a class counts in the loss as if all had as many photos"
+    )
+    augmentation: Literal["none", "crop", "crop_color", "crop_color_transform"] = Field(
+        "crop", description="random square crops and mirroring; also colours; also rotation, shear and aspect"
+    )
     image_size: int = Field(224, ge=8, description="side of the network's square input, pixels")
+    early_stopping: bool = Field(False, description="stop when validation stands still, keep the best epoch")
+    early_stopping_min_epochs: int = Field(5, ge=1, description="epochs before early stopping may happen")
+    early_stopping_patience: int = Field(3, ge=1, description="epochs without a better val_accuracy until the stop")
+    early_stopping_tolerance: float = Field(0.0, ge=0, description="what val_accuracy must gain to count as better")
+    max_runtime_seconds: float = Field(
+        0.0, ge=0, description="stop and save the model after this time of training, restarts included; 0: no limit"
+    )
     num_processes: int = Field(2, ge=1, description="Horovod processes, one a task slot")
-    num_threads: int = Field(1, ge=1, description="threads of a process for the network")
+    num_threads: int = Field(1, ge=1, description="threads of a process for the network, and as many for decoding")
     checkpoint_seconds: float = Field(300.0, gt=0, description="time between checkpoints, seconds")
+    max_restarts: int = Field(2, ge=0, description="times that lost processes are started again from the checkpoint")
     seed: int = Field(0, description="of weights, order and augmentation")
     run_dir: str = Field("", description="folder of checkpoints and metrics, by default TARGET-run")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if (self.schedule == "step") != bool(self.step_epochs):
+            raise ValueError("schedule=step and step_epochs=[…] belong together; give both or neither")
+        if self.freeze_backbone and not self.weights:
+            raise ValueError("freeze_backbone=true would train the last layer on random features; give weights=…")
+        return self
 
     def run_uri(self) -> str:
         """Return the folder of checkpoints and metrics."""

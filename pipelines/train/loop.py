@@ -1,6 +1,7 @@
 """Train and validate; knows nothing of Spark, Horovod's set-up or files."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -11,66 +12,99 @@ from pipelines.train.batches import Batch
 from pipelines.train.world import World
 
 
+class Step(NamedTuple):
+    """What is decided before a step: its learning rate, and whether this process wants to stop instead."""
+
+    learning_rate: float
+    stop: bool
+
+
+class Pass(NamedTuple):
+    """One pass over a split, or a part of it: rows of all processes, their mean loss and accuracy."""
+
+    rows: int
+    loss: float
+    accuracy: float
+    stopped: bool = False
+
+
 def train_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     batches: Iterator[Batch],
     world: World,
     preprocessing: Preprocessing,
-    on_step: Callable[[int], float],
-) -> tuple[int, float, float]:
-    """Step until no process has a batch left; return rows, mean loss and accuracy over all of them.
+    class_weights: torch.Tensor,
+    before_step: Callable[[int], Step],
+) -> Pass:
+    """Step until no process has a batch left, or one wants to stop.
 
-    A step's gradient is that of the mean over the rows of all processes; one without rows adds zeros.
-    `on_step(rows so far)` is called before each step and returns its learning rate.
+    A step's gradient is that of the weighted mean over the rows of all processes; one without rows adds zeros.
+    `class_weights` is float32 (C,). `before_step` gets the rows seen so far.
     """
-    model.train()
+    _to_training_mode(model)
     sums = torch.zeros(2, dtype=torch.float64)
-    rows_so_far = 0
+    rows_so_far, stopped = 0, False
     while True:
         batch = next(batches, None)
-        rows = len(batch.labels) if batch else 0
-        (total,) = world.sum([rows], "rows")
-        if total == 0:
+        step = before_step(rows_so_far)
+        share = [len(batch.labels), float(class_weights[batch.labels].sum())] if batch else [0, 0.0]
+        rows, weight, stop = world.sum([*share, step.stop], "step")
+        stopped = stop > 0
+        if rows == 0 or stopped:
             break
-        rate = on_step(rows_so_far)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = step.learning_rate
         optimizer.zero_grad()
         if batch:
-            sums += _backward(model, batch, total, preprocessing)
+            sums += _backward(model, batch, weight, preprocessing, class_weights)
         else:
             for parameter in model.parameters():
-                parameter.grad = torch.zeros_like(parameter)
+                if parameter.requires_grad:
+                    parameter.grad = torch.zeros_like(parameter)
         optimizer.step()
-        rows_so_far += int(total)
+        rows_so_far += int(rows)
     loss, hits = world.sum(sums.tolist(), "train")
-    return rows_so_far, loss / max(rows_so_far, 1), hits / max(rows_so_far, 1)
+    return Pass(rows_so_far, loss / max(rows_so_far, 1), hits / max(rows_so_far, 1), stopped)
 
 
-def _backward(model: nn.Module, batch: Batch, total: float, preprocessing: Preprocessing) -> torch.Tensor:
-    """Add the gradient of sum(loss) / total; return the sums of loss and hits."""
+def _to_training_mode(model: nn.Module) -> None:
+    """Leave frozen layers in evaluation mode, so that their batch statistics stay."""
+    model.train()
+    for module in model.modules():
+        own = list(module.parameters(recurse=False))
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()
+
+
+def _backward(
+    model: nn.Module, batch: Batch, total_weight: float, preprocessing: Preprocessing, class_weights: torch.Tensor
+) -> torch.Tensor:
+    """Add the gradient of the batch's part of the weighted mean; return the sums of loss and hits."""
     images, labels = batch
     weights = torch.ones(len(labels))
     if len(labels) == 1:  # batch normalisation needs two rows: the copy has no weight
         images, labels, weights = images.repeat(2, 1, 1, 1), labels.repeat(2), torch.tensor([1.0, 0.0])
-    logits = model(normalise(images, preprocessing.mean, preprocessing.std))  # (B, C)
+    logits = model(_input(images, preprocessing))  # (B, C)
     losses = nn.functional.cross_entropy(logits, labels, reduction="none") * weights
-    (losses.sum() / total).backward()  # type: ignore[no-untyped-call]
+    ((losses * class_weights[labels]).sum() / total_weight).backward()  # type: ignore[no-untyped-call]
     hits = ((logits.argmax(1) == labels) * weights).sum()
     return torch.stack([losses.sum().detach(), hits]).double()
 
 
-def validate(
-    model: nn.Module, batches: Iterator[Batch], world: World, preprocessing: Preprocessing
-) -> tuple[int, float, float]:
-    """Return rows, mean loss and accuracy over all processes."""
+def validate(model: nn.Module, batches: Iterator[Batch], world: World, preprocessing: Preprocessing) -> Pass:
+    """Measure the split of all processes; the loss is not weighted."""
     model.eval()
     sums = torch.zeros(3, dtype=torch.float64)
     with torch.inference_mode():
         for images, labels in batches:
-            logits = model(normalise(images, preprocessing.mean, preprocessing.std))
+            logits = model(_input(images, preprocessing))
             loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
             sums += torch.tensor([len(labels), loss.item(), (logits.argmax(1) == labels).sum().item()])
     rows, loss_sum, hits = world.sum(sums.tolist(), "validate")
-    return int(rows), loss_sum / max(rows, 1), hits / max(rows, 1)
+    return Pass(int(rows), loss_sum / max(rows, 1), hits / max(rows, 1))
+
+
+def _input(images: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
+    """Normalise; channels last is the faster layout (the weights stay as they are, Horovod wants them contiguous)."""
+    return normalise(images.contiguous(memory_format=torch.channels_last), preprocessing.mean, preprocessing.std)

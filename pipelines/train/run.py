@@ -1,79 +1,78 @@
 """Train: dataset → model bundle, on Horovod processes that Spark starts."""
 
 import logging
-import threading
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from pipelines import storage
-from pipelines.dataset import load_manifest
-from pipelines.errors import DataError
-from pipelines.model.architectures import build
+from pipelines.dataset import Manifest, load_manifest
+from pipelines.errors import ConfigError, DarkroomError, DataError
+from pipelines.model.architectures import build, check_output
+from pipelines.model.weights import read_weights, start_from
 from pipelines.train.checkpoint import load_checkpoint
 from pipelines.train.config import TrainConfig
-from pipelines.train.worker import work
+from pipelines.train.report import reporting
+from pipelines.train.tracking import check_tracking
+from pipelines.train.worker import FAILURE, work
 from pipelines.train.world import launch
 
 
-def check(config: TrainConfig) -> None:
-    """Look at dataset, network and run_dir before Spark starts.
+def check(config: TrainConfig, tracking_uri: str = "") -> None:
+    """Look at dataset, network, weights and run_dir before Spark starts.
 
     Raises:
         DataError: no dataset, or one without training rows.
-        ConfigError: an unknown network, or a run_dir of another run.
+        ConfigError: an unknown network, weights of another one, or a run_dir of another run.
     """
     manifest = load_manifest(config.dataset)
     if not manifest.rows("train"):
         raise DataError(f"dataset={config.dataset} has no rows in its train split")
-    build(config.model, len(manifest.classes))
-    load_checkpoint(config)
+    if config.early_stopping and not manifest.rows("val"):
+        raise ConfigError(f"early_stopping=true needs a val split, but dataset={config.dataset} has none")
+    check_tracking(tracking_uri)
+    check_output(config.model, len(manifest.classes), config.image_size)
+    if config.weights:
+        model = build(config.model, len(manifest.classes))
+        start_from(model, config.model, read_weights(config.weights, config.model), manifest.classes)
+    load_checkpoint(config, manifest.dataset_id)
 
 
-def train(spark: SparkSession, config: TrainConfig) -> dict[str, Any]:
-    """Run one training and return its last metrics; a run_dir with a checkpoint goes on from there."""
+def train(spark: SparkSession, config: TrainConfig, tracking_uri: str = "") -> dict[str, Any]:
+    """Run one training and return its metrics; a run_dir with a checkpoint goes on from there."""
     manifest = load_manifest(config.dataset)
-    finished = threading.Event()
-    reporter = threading.Thread(target=_report, args=(config, finished), daemon=True)
-    reporter.start()
-    try:
-        result: dict[str, Any] = launch(spark, work, (config, manifest), config.num_processes)
-    finally:
-        finished.set()
-        reporter.join()
-    return {**result, "epochs": config.epochs, "model": config.target, "run_dir": config.run_uri()}
+    with reporting(config, manifest, tracking_uri):
+        result = _launch(spark, config, manifest)
+    return {**result, "model": config.target, "run_dir": config.run_uri()}
 
 
-def _report(config: TrainConfig, finished: threading.Event) -> None:
-    """Log every epoch that the run reports, and write it for TensorBoard."""
-    from torch.utils.tensorboard.writer import SummaryWriter
+def _launch(spark: SparkSession, config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
+    """Start the processes, again from the last checkpoint where some of them were lost.
 
-    metrics_uri = storage.join(config.run_uri(), "metrics.json")
-    num_shown = len(storage.read_json(metrics_uri)) if storage.exists(metrics_uri) else 0
-    folder = storage.local_path(storage.join(config.run_uri(), "tensorboard"))
-    writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
-    while True:
-        last_look = finished.wait(1.0)
-        history = storage.read_json(metrics_uri) if storage.exists(metrics_uri) else []
-        for report in history[num_shown:]:
-            _report_epoch(config, report, writer)
-        num_shown = max(num_shown, len(history))
-        if last_look:
-            writer.close()  # type: ignore[no-untyped-call]
-            return
-
-
-def _report_epoch(config: TrainConfig, report: dict[str, Any], writer: Any) -> None:
-    for key, value in report.items():
-        writer.add_scalar(key, value, report["epoch"])
-    minutes_left = (config.epochs - report["epoch"] - 1) * report["seconds"] / 60
-    logging.getLogger(__name__).info(
-        "epoch %d of %d: loss %.4f accuracy %.4f val_accuracy %.4f, %.0f img/s, %.1f minutes left",
-        report["epoch"] + 1,
-        config.epochs,
-        report["loss"],
-        report["accuracy"],
-        report.get("val_accuracy", float("nan")),
-        report["images_per_second"],
-        minutes_left,
+    Raises:
+        DarkroomError: an error of the code, which would come again, or more than max_restarts losses.
+    """
+    failure_uri = storage.join(config.run_uri(), FAILURE)
+    for restarts_left in range(config.max_restarts, -1, -1):
+        storage.remove(failure_uri)
+        try:
+            result: dict[str, Any] = launch(spark, work, (config, manifest), config.num_processes)
+            return result
+        except DarkroomError:
+            raise
+        except Exception as error:
+            if storage.exists(failure_uri):
+                raise _failure(storage.read_json(failure_uri)) from error
+            logging.getLogger(__name__).warning("processes were lost, %d restarts left: %s", restarts_left, error)
+    raise DarkroomError(
+        f"processes were lost {config.max_restarts + 1} times, with max_restarts={config.max_restarts}; were they out "
+        f"of memory? The same command goes on from the checkpoint in {config.run_uri()}"
     )
+
+
+def _failure(failure: dict[str, str]) -> DarkroomError:
+    """Return the error that a process wrote down, of its own class where it is one of ours."""
+    kinds = {kind.__name__: kind for kind in (DarkroomError, ConfigError, DataError)}
+    if kind := kinds.get(failure["type"]):
+        return kind(failure["message"])
+    return DarkroomError(f"training failed: {failure['type']}: {failure['message']}\n{failure['traceback']}")

@@ -27,7 +27,7 @@ class World:
         """Give every process rank 0's state; return the optimizer that sums gradients over processes."""
         self._hvd.broadcast_parameters(model.state_dict(), root_rank=0)
         self._hvd.broadcast_optimizer_state(optimizer, root_rank=0)
-        named = model.named_parameters()
+        named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
         wrapped: torch.optim.Optimizer = self._hvd.DistributedOptimizer(optimizer, named, op=self._hvd.Sum)
         return wrapped
 
@@ -36,6 +36,12 @@ class World:
         tensor = torch.tensor(values, dtype=torch.float64)
         total: list[float] = self._hvd.allreduce(tensor, op=self._hvd.Sum, name=name).tolist()
         return total
+
+    def lost_another(self, error: Exception) -> bool:
+        """Say whether the error only tells that another process has gone."""
+        from horovod.common.exceptions import HorovodInternalError
+
+        return isinstance(error, HorovodInternalError)
 
     def average_buffers(self, model: nn.Module) -> None:
         """Make the running statistics of batch normalisation the same everywhere: their mean."""

@@ -24,8 +24,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"file://{folder}"
 
 
-def shard(dataset: str, rank: int = 0, size: int = 1, epoch: int = 0, *, augment: bool = False) -> Shard:
-    return Shard(dataset, "train", rank, size, epoch, 0, augment)
+def shard(dataset: str, rank: int = 0, size: int = 1, epoch: int = 0, *, augmentation: str = "none") -> Shard:
+    return Shard(dataset, "train", rank, size, epoch, 0, augmentation)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 20])
@@ -40,7 +40,10 @@ def test_epochs_differ_in_order(dataset: str) -> None:
 
 
 def test_the_same_epoch_gives_the_same_batches(dataset: str) -> None:
-    one, two = (list(batches_of(shard(dataset, augment=True), PREPROCESSING, 8, threads)) for threads in (1, 3))
+    one, two = (
+        list(batches_of(shard(dataset, augmentation="crop_color_transform"), PREPROCESSING, 8, threads))
+        for threads in (1, 3)
+    )
     assert len(one) == 13
     assert all((a.images == b.images).all() and (a.labels == b.labels).all() for a, b in zip(one, two, strict=True))
 
@@ -52,5 +55,5 @@ def test_skipped_rows_are_those_of_the_first_steps(dataset: str) -> None:
 
 
 def test_a_batch_has_the_shape_of_the_network_input(dataset: str) -> None:
-    batch = next(batches_of(shard(dataset, augment=True), PREPROCESSING, 8, 1))
+    batch = next(batches_of(shard(dataset, augmentation="crop_color_transform"), PREPROCESSING, 8, 1))
     assert tuple(batch.images.shape) == (8, 3, 16, 16)

@@ -1,0 +1,55 @@
+"""Random changes of training images, decided by seed, epoch and image: threads and processes change nothing.
+
+The three levels and their ranges are those of SageMaker's image classification
+(https://docs.aws.amazon.com/sagemaker/latest/dg/IC-Hyperparameter.html, augmentation_type).
+"""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import torch
+from torchvision.transforms.v2 import functional as tvf
+
+from pipelines.model.preprocess import resize_square
+
+SMALLEST_CROP = 0.6  # of the short side
+HUE, SATURATION, LIGHTNESS = 36 / 180, 50 / 255, 50 / 255
+ROTATION_DEGREES, SHEAR, ASPECT = 10.0, 0.1, 0.25
+
+
+def random_of(seed: int, epoch: int, image_id: str) -> np.random.Generator:
+    """Return the randomness of one image in one epoch."""
+    key = f"{seed} {epoch} {image_id}".encode()
+    return np.random.default_rng(int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()))
+
+
+def augment(
+    pixels: np.ndarray[Any, Any], level: str, side_px: int, interpolation: str, random: np.random.Generator
+) -> torch.Tensor:
+    """Turn uint8 (H, W, 3) into a random view uint8 (3, side_px, side_px).
+
+    `crop`: a random rectangle, mirrored half of the time. `crop_color`: hue, saturation and lightness too.
+    `crop_color_transform`: rotation, shear and aspect ratio too.
+    """
+    aspect = 1 + random.uniform(-ASPECT, ASPECT) if level == "crop_color_transform" else 1.0
+    image = resize_square(_random_crop(pixels, aspect, random), side_px, interpolation)
+    if level == "crop_color_transform":
+        angle, shear = random.uniform(-ROTATION_DEGREES, ROTATION_DEGREES), random.uniform(-SHEAR, SHEAR)
+        image = tvf.affine(image, angle, [0, 0], 1.0, [np.degrees(np.arctan(shear)), 0.0], fill=[128.0])
+    if level != "crop":
+        image = tvf.adjust_hue(image, random.uniform(-HUE, HUE))
+        image = tvf.adjust_saturation(image, 1 + random.uniform(-SATURATION, SATURATION))
+        image = tvf.adjust_brightness(image, 1 + random.uniform(-LIGHTNESS, LIGHTNESS))
+    return image
+
+
+def _random_crop(pixels: np.ndarray[Any, Any], aspect: float, random: np.random.Generator) -> np.ndarray[Any, Any]:
+    """Cut a rectangle of at least 0.6 of the short side, `aspect` times as wide as high, mirrored or not; a view."""
+    height_px, width_px = pixels.shape[:2]
+    side = min(height_px, width_px) * random.uniform(SMALLEST_CROP, 1.0)
+    height = max(1, min(height_px, round(side / aspect**0.5)))
+    width = max(1, min(width_px, round(side * aspect**0.5)))
+    top, left = random.integers(0, height_px - height + 1), random.integers(0, width_px - width + 1)
+    part = pixels[top : top + height, left : left + width]
+    return part[:, ::-1] if random.random() < 0.5 else part
