@@ -4,7 +4,9 @@ import base64
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
+from pipelines.evaluate import plots
 from pipelines.evaluate.metrics import Metrics
 
 
@@ -16,7 +18,8 @@ def render(metrics: Metrics, mistakes: list[dict[str, Any]], about: dict[str, An
     """
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pipelines.evaluate", "."), autoescape=True)
     shown = [{**mistake, "thumbnail": _data_uri(mistake["image"])} for mistake in mistakes]
-    return environment.get_template("report.html.j2").render(metrics=metrics, mistakes=shown, about=about)
+    drawn = {"confusion": Markup(plots.confusion(metrics)), "reliability": Markup(plots.reliability(metrics))}
+    return environment.get_template("report.html.j2").render(metrics=metrics, mistakes=shown, about=about, **drawn)
 
 
 def _data_uri(image: bytes) -> str:

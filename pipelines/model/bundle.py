@@ -1,7 +1,10 @@
 """A trained model as a folder of plain files: weights, description, inference graph, check batch."""
 
 import hashlib
+import json
 import tempfile
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,13 @@ from torch import nn
 from pipelines import storage
 from pipelines.errors import ConfigError, DataError
 from pipelines.model.architectures import build
+from pipelines.model.archive import pack, unpack
 from pipelines.model.network import InferenceNetwork
 from pipelines.model.preprocess import Preprocessing, from_bytes
 
-INFO, WEIGHTS, CHECK, GRAPH = "model.json", "weights.safetensors", "check.safetensors", "graph"
+INFO, WEIGHTS, CHECK = "model.json", "weights.safetensors", "check.safetensors"
+ARCHIVE = ".tar.gz"
+GRAPH = ("graph/model.xml", "graph/model.bin")
 
 
 class BundleInfo(BaseModel):
@@ -39,9 +45,9 @@ class BundleInfo(BaseModel):
 class Bundle:
     """A bundle that was read and found whole."""
 
-    def __init__(self, uri: str, info: BundleInfo, weights: bytes) -> None:
-        """Keep what was read; the network is built when somebody asks for it."""
-        self.uri, self.info, self._weights = uri, info, weights
+    def __init__(self, info: BundleInfo, weights: bytes, read: Callable[[str], bytes]) -> None:
+        """Keep what was read; `read(name)` gives the other files, the network is built when asked for."""
+        self.info, self._weights, self._read = info, weights, read
         self._network: InferenceNetwork | None = None
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -65,17 +71,17 @@ class Bundle:
 
     def check_batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return inputs uint8 (N, 3, S, S) and torch's float32 probabilities (N, C) for them."""
-        tensors = load(storage.read_bytes(storage.join(self.uri, CHECK)))
+        tensors = load(self._read(CHECK))
         return tensors["images"], tensors["probabilities"]
 
     def graph(self) -> tuple[bytes, bytes]:
         """Return the OpenVINO graph: its XML and its weights."""
-        folder = storage.join(self.uri, GRAPH)
-        return storage.read_bytes(f"{folder}/model.xml"), storage.read_bytes(f"{folder}/model.bin")
+        xml, weights = map(self._read, GRAPH)
+        return xml, weights
 
 
 def save_bundle(target: str, model: nn.Module, info: BundleInfo, check_images: torch.Tensor) -> BundleInfo:
-    """Write a bundle aside, then rename it; an older one is replaced as a whole.
+    """Write TARGET/ and TARGET.tar.gz aside, then rename them; older ones are replaced as a whole.
 
     `check_images` are uint8 (N, 3, S, S). Returns the description with its model_id.
     """
@@ -85,13 +91,13 @@ def save_bundle(target: str, model: nn.Module, info: BundleInfo, check_images: t
     info = info.model_copy(update={"model_id": hashlib.sha256(info.model_dump_json().encode()).hexdigest()[:32]})
     with torch.inference_mode():
         check = save({"images": check_images.contiguous(), "probabilities": network(check_images).contiguous()})
+    description = json.dumps(info.model_dump(mode="json"), indent=2, ensure_ascii=False).encode() + b"\n"
+    files = {INFO: description, WEIGHTS: weights, CHECK: check, **_export_graph(network, check_images)}
     aside = f"{target}.part"
     storage.remove(aside)
-    storage.write_bytes(storage.join(aside, WEIGHTS), weights)
-    storage.write_bytes(storage.join(aside, CHECK), check)
-    for name, content in _export_graph(network, check_images).items():
-        storage.write_bytes(storage.join(aside, GRAPH, name), content)
-    storage.write_json(storage.join(aside, INFO), info.model_dump(mode="json"))
+    for name, content in files.items():
+        storage.write_bytes(storage.join(aside, name), content)
+    storage.write_bytes(f"{target}{ARCHIVE}", pack(files))
     storage.remove(target)
     storage.replace(aside, target)
     return info
@@ -101,26 +107,35 @@ def _export_graph(network: InferenceNetwork, example: torch.Tensor) -> dict[str,
     """Trace the network into OpenVINO's intermediate representation, with a free batch size."""
     import openvino
 
-    graph = openvino.convert_model(network, example_input=example, input=[-1, *example.shape[1:]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # mean and std are meant to be constants of the graph
+        graph = openvino.convert_model(network, example_input=example, input=[-1, *example.shape[1:]])
     with tempfile.TemporaryDirectory() as folder:
         openvino.save_model(graph, Path(folder) / "model.xml", compress_to_fp16=False)
-        return {name: (Path(folder) / name).read_bytes() for name in ("model.xml", "model.bin")}
+        return {name: (Path(folder) / Path(name).name).read_bytes() for name in GRAPH}
 
 
 def load_bundle(uri: str) -> Bundle:
-    """Read a bundle.
+    """Read a bundle: its folder or its `.tar.gz`.
 
     Raises:
         ConfigError: there is no bundle.
         DataError: its files do not fit together.
     """
     try:
-        info = BundleInfo.model_validate(storage.read_json(storage.join(uri, INFO)))
-        weights = storage.read_bytes(storage.join(uri, WEIGHTS))
-    except (FileNotFoundError, NotADirectoryError) as error:
+        read = _reader(uri)
+        info = BundleInfo.model_validate(json.loads(read(INFO)))
+        weights = read(WEIGHTS)
+    except (FileNotFoundError, NotADirectoryError, KeyError) as error:
         raise ConfigError(f"model={uri} is no model bundle: it lacks {INFO} or {WEIGHTS}") from error
     except (ValidationError, ValueError) as error:
-        raise DataError(f"{storage.join(uri, INFO)} is damaged: {error}") from error
+        raise DataError(f"{INFO} of model={uri} is damaged: {error}") from error
     if hashlib.sha256(weights).hexdigest() != info.weights_sha256:
-        raise DataError(f"{storage.join(uri, WEIGHTS)} is not the file that {INFO} describes; copy the bundle again")
-    return Bundle(uri, info, weights)
+        raise DataError(f"{WEIGHTS} of model={uri} is not the file that {INFO} describes; copy the bundle again")
+    return Bundle(info, weights, read)
+
+
+def _reader(uri: str) -> Callable[[str], bytes]:
+    if uri.endswith(ARCHIVE):
+        return unpack(storage.read_bytes(uri), uri).__getitem__
+    return lambda name: storage.read_bytes(storage.join(uri, name))

@@ -1,6 +1,5 @@
 """What runs a bundle's network: torch, or OpenVINO where it gives the same answers faster."""
 
-import importlib.util
 import logging
 import time
 from typing import Any, NamedTuple, Protocol
@@ -8,7 +7,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from pipelines.errors import ConfigError
 from pipelines.model.bundle import Bundle
 
 TOLERANCE = 1e-4
@@ -63,16 +61,8 @@ class OpenVinoEngine:
 
 
 def open_engine(bundle: Bundle, name: str, num_threads: int) -> Engine:
-    """Make the engine called `torch` or `openvino`.
-
-    Raises:
-        ConfigError: openvino is asked for, but not installed.
-    """
-    if name == "torch":
-        return TorchEngine(bundle)
-    if importlib.util.find_spec("openvino") is None:
-        raise ConfigError("engine=openvino, but openvino is not installed; install darkroom[openvino] or use torch")
-    return OpenVinoEngine(bundle, num_threads)
+    """Make the engine called `torch` or `openvino`."""
+    return TorchEngine(bundle) if name == "torch" else OpenVinoEngine(bundle, num_threads)
 
 
 def choose_engine(bundle: Bundle, setting: str, num_threads: int) -> EngineChoice:
@@ -83,9 +73,7 @@ def choose_engine(bundle: Bundle, setting: str, num_threads: int) -> EngineChoic
     torch.set_num_threads(num_threads)
     if setting != "auto":
         return _try(bundle, setting, num_threads)
-    choices = [_try(bundle, "torch", num_threads)]
-    if importlib.util.find_spec("openvino") is not None:
-        choices.append(_try(bundle, "openvino", num_threads))
+    choices = [_try(bundle, name, num_threads) for name in ("torch", "openvino")]
     agreeing = [choice for choice in choices if choice.name == "torch" or choice.max_difference <= TOLERANCE]
     best = max(agreeing, key=lambda choice: choice.images_per_second)
     logging.getLogger(__name__).info("engine auto: %s of %s", best, choices)

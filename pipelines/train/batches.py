@@ -56,9 +56,12 @@ def rows_of(shard: Shard) -> Iterator[Row]:
             if shard.rank:
                 return
             reader = _reader(shard)
-        with reader:
+        try:
             for group in reader:
                 yield from map(Row, group.image_id, group.label, group.image)
+        finally:
+            reader.stop()
+            reader.join()
 
 
 def _reader(shard: Shard, **part: int) -> Any:

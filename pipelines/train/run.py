@@ -43,7 +43,7 @@ def train(spark: SparkSession, config: TrainConfig, tracking_uri: str = "") -> d
     manifest = load_manifest(config.dataset)
     with reporting(config, manifest, tracking_uri):
         result = _launch(spark, config, manifest)
-    return {**result, "model": config.target, "run_dir": config.run_uri()}
+    return {**result, "model": config.target, "archive": f"{config.target}.tar.gz", "run_dir": config.run_uri()}
 
 
 def _launch(spark: SparkSession, config: TrainConfig, manifest: Manifest) -> dict[str, Any]:

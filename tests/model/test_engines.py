@@ -1,0 +1,40 @@
+"""Engines give the same answers, or are not chosen."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.model.bundle import load_bundle
+from pipelines.model.engines import choose_engine, open_engine
+from tests.bundles import write_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle") / "model"
+    write_bundle(folder)
+    return folder
+
+
+@pytest.mark.parametrize("num_images", [1, 5, 8])
+def test_openvino_agrees_with_torch_whatever_the_batch(bundle: Path, num_images: int) -> None:
+    loaded = load_bundle(str(bundle))
+    images = loaded.check_batch()[0][:num_images]
+    torch_says, openvino_says = (open_engine(loaded, name, 1).predict(images) for name in ("torch", "openvino"))
+    assert np.abs(torch_says - openvino_says).max() < 1e-4
+
+
+def test_auto_reports_what_it_measured(bundle: Path) -> None:
+    choice = choose_engine(load_bundle(str(bundle)), "auto", 1)
+    assert choice.name in ("torch", "openvino") and choice.precision == "float32"
+    assert choice.images_per_second > 0 and choice.max_difference < 1e-4
+
+
+def test_auto_does_not_take_a_graph_that_disagrees(bundle: Path, tmp_path: Path) -> None:
+    write_bundle(tmp_path / "other", seed=1)
+    shutil.copytree(bundle, tmp_path / "mixed")
+    shutil.copytree(tmp_path / "other" / "graph", tmp_path / "mixed" / "graph", dirs_exist_ok=True)
+    assert choose_engine(load_bundle(str(tmp_path / "mixed")), "openvino", 1).max_difference > 1e-3
+    assert choose_engine(load_bundle(str(tmp_path / "mixed")), "auto", 1).name == "torch"
