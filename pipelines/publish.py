@@ -3,6 +3,8 @@
 A target is a folder of tables (folders of Parquet files) and one document that says that it is whole.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pipelines import storage
@@ -14,6 +16,21 @@ _PLAN = "moves.json"
 def staging_uri(target: str) -> str:
     """Return the folder aside, where a run writes; readers of Parquet pass over its underscore."""
     return storage.join(target, STAGING)
+
+
+@contextmanager
+def staged(target: str) -> Iterator[str]:
+    """Yield the folder aside for one run; where the run fails, nothing of it stays."""
+    recover(target)
+    staging = staging_uri(target)
+    try:
+        yield staging
+    except Exception:
+        if not storage.exists(storage.join(staging, _PLAN)):
+            storage.remove(staging)
+            if storage.is_dir(target) and not storage.names(target):
+                storage.remove(target)
+        raise
 
 
 def recover(target: str) -> bool:

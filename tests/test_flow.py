@@ -1,8 +1,6 @@
 """The four jobs, as a user runs them, on photos of three colours."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.model.bundle import load_bundle
+from tests.command import darkroom
 from tests.photos import write_photos
-
-
-def darkroom(verb: str, *words: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "pipelines.cli", verb, *words]
-    job = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert job.returncode == 0, job.stderr[-3000:]
-    summary: dict[str, Any] = json.loads(job.stdout.splitlines()[-1])
-    return summary
 
 
 @pytest.fixture(scope="module")

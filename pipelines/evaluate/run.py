@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines import storage
@@ -13,7 +13,7 @@ from pipelines.evaluate.metrics import measure, most_confident_mistakes
 from pipelines.evaluate.report import render
 from pipelines.model.bundle import load_bundle
 from pipelines.model.engines import choose_engine
-from pipelines.publish import publish, recover, staging_uri
+from pipelines.publish import publish, staged
 from pipelines.score.predict import ModelUse, score_images
 from pipelines.score.run import PREDICTION_COLUMNS
 
@@ -34,20 +34,8 @@ def check(config: EvaluateConfig) -> None:
 
 def evaluate(spark: SparkSession, config: EvaluateConfig) -> dict[str, Any]:
     """Run one evaluation and return its main figures; an earlier result is replaced."""
-    recover(config.target)
     manifest, bundle = load_manifest(config.dataset), load_bundle(config.model)
     choice = choose_engine(bundle, config.engine, 1)
-    staging = staging_uri(config.target)
-    rows = spark.read.parquet(split_uri(config.dataset, config.split))
-    answers = score_images(rows.select("image_id", "uri", "image"), ModelUse(config.model, choice.name))
-    truth = rows.select("image_id", F.col("label_name").alias("true_label_name"))
-    predictions = answers.where(F.col("reason").isNull()).select(*PREDICTION_COLUMNS).join(truth, "image_id")
-    predictions.write.mode("overwrite").parquet(storage.join(staging, "predictions"))
-    scored = spark.read.parquet(storage.join(staging, "predictions"))
-    metrics = measure(scored, bundle.info.classes)
-    if metrics.num_images != manifest.rows(config.split):
-        raise DarkroomError(f"{metrics.num_images} of {manifest.rows(config.split)} rows of {config.split} were scored")
-    wrong = most_confident_mistakes(scored.join(rows.select("image_id", "image"), "image_id"), config.num_mistakes)
     about = {
         "split": config.split,
         "dataset": config.dataset,
@@ -56,10 +44,25 @@ def evaluate(spark: SparkSession, config: EvaluateConfig) -> dict[str, Any]:
         "engine": choice.name,
         "precision": choice.precision,
     }
-    page = render(metrics, wrong, about)
-    storage.write_bytes(storage.join(staging, "report.html"), page.encode())
-    storage.write_json(storage.join(staging, "metrics.json"), {**about, **metrics.model_dump()})
-    publish(config.target, ["predictions"], ["metrics.json", "report.html"], run=0, append=False)
+    rows = spark.read.parquet(split_uri(config.dataset, config.split))
+    with staged(config.target) as staging:
+        scored = _predict(rows, ModelUse(config.model, choice.name), storage.join(staging, "predictions"))
+        metrics = measure(scored, bundle.info.classes)
+        if metrics.num_images != (expected := manifest.rows(config.split)):
+            raise DarkroomError(f"{metrics.num_images} of {expected} rows of {config.split} were scored; run it again")
+        wrong = most_confident_mistakes(scored.join(rows.select("image_id", "image"), "image_id"), config.num_mistakes)
+        storage.write_bytes(storage.join(staging, "report.html"), render(metrics, wrong, about).encode())
+        storage.write_json(storage.join(staging, "metrics.json"), {**about, **metrics.model_dump()})
+        publish(config.target, ["predictions"], ["metrics.json", "report.html"], run=0, append=False)
     main = ("num_images", "accuracy", "top5_accuracy", "macro_f1", "calibration_error")
     outputs = {name: storage.join(config.target, name) for name in ("metrics.json", "report.html", "predictions")}
     return {**about, **{key: getattr(metrics, key) for key in main}, **outputs}
+
+
+def _predict(rows: DataFrame, use: ModelUse, uri: str) -> DataFrame:
+    """Write the predictions for labelled rows, with their true labels, and return what was written."""
+    answers = score_images(rows.select("image_id", "uri", "image"), use)
+    truth = rows.select("image_id", F.col("label_name").alias("true_label_name"))
+    predictions = answers.where(F.col("reason").isNull()).select(*PREDICTION_COLUMNS).join(truth, "image_id")
+    predictions.write.mode("overwrite").parquet(uri)
+    return rows.sparkSession.read.parquet(uri)

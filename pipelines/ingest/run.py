@@ -14,7 +14,7 @@ from pipelines.ingest.manifest import count_files, describe, parameters_of
 from pipelines.ingest.prepare import prepare
 from pipelines.ingest.rows import arrange, decide_outcomes, split_of
 from pipelines.ingest.sources import list_files
-from pipelines.publish import publish, recover, staging_uri
+from pipelines.publish import publish, staged, staging_uri
 
 TASK_BYTES = 32 * 2**20  # photos that one task reads
 FILE_BYTES = 64 * 2**20  # images in one Parquet file
@@ -41,34 +41,45 @@ def check(config: IngestConfig) -> None:
 
 def ingest(spark: SparkSession, config: IngestConfig) -> dict[str, Any]:
     """Run one ingest and return its counts; a target that has files already gets only the new ones."""
-    recover(config.target)
-    old = load_manifest(config.target) if storage.exists(manifest_uri(config.target)) else None
-    staging = staging_uri(config.target)
-    known = _known_files(spark, config.target, old)
-    listed = _stage(list_files(spark, config.source), storage.join(staging, "_listed"))
-    new = listed.where(~F.col("skipped")).join(known, ["uri", "size_bytes", "modified_at"], "left_anti")
-    num_new, num_bytes = _count_and_size(new)
-    num_skipped = listed.where("skipped").count()
-    if not num_new and old is None:
-        raise DataError(f"source={config.source} has no images; {num_skipped} other files were skipped")
-    if not num_new and old is not None:
-        storage.remove(staging)
-        return _summary(config, old, FileCounts(read=0, accepted=0, duplicates=0, rejected=0, skipped=num_skipped))
-    classes = _classes(new, old)
-    tasks = max(math.ceil(num_bytes / TASK_BYTES), spark.sparkContext.defaultParallelism)
-    prepared = _stage(
-        prepare(new.repartition(min(tasks, num_new)), config.policy()), storage.join(staging, "_prepared")
-    )
-    files = _stage_files(prepared, known, config, storage.join(staging, "files"))
-    counts = count_files(files, num_read=num_new, num_skipped=num_skipped)
-    _refuse_too_many_rejects(files, counts, config)
-    _stage_tables(prepared, known, config, classes)
-    everything = files.unionByName(spark.read.parquet(_files_uri(config.target))) if old else files
-    manifest = describe(everything, config, classes, num_skipped)
-    storage.write_json(storage.join(staging, "dataset.json"), manifest.model_dump())
-    run = len({name.split("-")[1] for name in storage.names(_files_uri(config.target)) if name.startswith("part-")})
-    publish(config.target, ["data", "rejects", "files"], ["dataset.json"], run=run, append=old is not None)
+    with staged(config.target) as staging:
+        old = load_manifest(config.target) if storage.exists(manifest_uri(config.target)) else None
+        known = _known_files(spark, config.target, old)
+        listed = _stage(list_files(spark, config.source), storage.join(staging, "_listed"))
+        new = listed.where(~F.col("skipped")).join(known, ["uri", "size_bytes", "modified_at"], "left_anti")
+        num_new, num_bytes = _count_and_size(new)
+        num_skipped = listed.where("skipped").count()
+        if not num_new:
+            return _nothing_new(config, old, num_skipped)
+        tasks = min(num_new, max(math.ceil(num_bytes / TASK_BYTES), spark.sparkContext.defaultParallelism))
+        prepared = _stage(prepare(new.repartition(tasks), config.policy()), storage.join(staging, "_prepared"))
+        files = _stage_files(prepared, known, config, storage.join(staging, "files"))
+        counts = count_files(files, num_read=num_new, num_skipped=num_skipped)
+        _refuse_too_many_rejects(files, counts, config)
+        classes = _classes(new, old)
+        _stage_tables(prepared, known, config, classes)
+        everything = files.unionByName(spark.read.parquet(_files_uri(config.target))) if old else files
+        manifest = describe(everything, config, classes, num_skipped)
+        storage.write_json(storage.join(staging, "dataset.json"), manifest.model_dump())
+        publish(
+            config.target,
+            ["data", "rejects", "files"],
+            ["dataset.json"],
+            run=_num_runs(config.target),
+            append=old is not None,
+        )
     return _summary(config, manifest, counts)
+
+
+def _nothing_new(config: IngestConfig, old: Manifest | None, num_skipped: int) -> dict[str, Any]:
+    if old is None:
+        raise DataError(f"source={config.source} has no images; {num_skipped} other files were skipped")
+    storage.remove(staging_uri(config.target))
+    return _summary(config, old, FileCounts(read=0, accepted=0, duplicates=0, rejected=0, skipped=num_skipped))
+
+
+def _num_runs(target: str) -> int:
+    """Count the runs that added to the dataset, from the names of their files, part-RUN-NUMBER."""
+    return len({name.split("-")[1] for name in storage.names(_files_uri(target)) if name.startswith("part-")})
 
 
 def _files_uri(target: str) -> str:
@@ -117,7 +128,6 @@ def _refuse_too_many_rejects(files: DataFrame, counts: FileCounts, config: Inges
     rejected = files.where(F.col("outcome") == "rejected")
     reasons = {row[0]: row[1] for row in rejected.groupBy("reason").count().collect()}
     examples = [row[0] for row in rejected.select("uri").orderBy("uri").limit(3).collect()]
-    storage.remove(staging_uri(config.target))
     raise DataError(
         f"{counts.rejected} of {counts.read} files were rejected ({ratio:.1%}), but max_reject_ratio is "
         f"{config.max_reject_ratio:.1%}; reasons: {reasons}; for example {', '.join(examples)}. "

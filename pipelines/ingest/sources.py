@@ -24,15 +24,17 @@ _ARROW = pa.schema(
 _BATCH_ROWS = 1000
 
 
-def list_files(spark: SparkSession, source: str) -> DataFrame:
+def list_files(spark: SparkSession, source: str, *, labelled: bool = True) -> DataFrame:
     """Return one row a file: uri, size in bytes, time of change, label, and whether it is skipped.
+
+    Without `labelled`, a table needs no column of labels.
 
     A file without an image's extension is skipped. `size_bytes` is null where a table names a file
     that is not there. Folders are walked by tasks, one for each folder right below the source.
     """
     if storage.is_dir(source):
         return _walk_folder(spark, source)
-    return _stat_table(spark, _read_table(spark, source), source.rsplit("/", 1)[0])
+    return _stat_table(spark, _read_table(spark, source, labelled), source.rsplit("/", 1)[0])
 
 
 def _walk_folder(spark: SparkSession, source: str) -> DataFrame:
@@ -80,7 +82,7 @@ def _in_batches(rows: Iterator[dict[str, object]]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pylist(chunk, schema=_ARROW)
 
 
-def _read_table(spark: SparkSession, source: str) -> DataFrame:
+def _read_table(spark: SparkSession, source: str, labelled: bool) -> DataFrame:
     """Return (path, label_name) of a list; a .lst line is `index <tab> label <tab> path`."""
     if source.endswith(".lst"):
         lines = spark.read.csv(source, sep="\t", schema="number string, label string, path string")
@@ -90,8 +92,10 @@ def _read_table(spark: SparkSession, source: str) -> DataFrame:
     if kind not in ("csv", "parquet"):
         raise DataError(f"source={source} is neither a folder nor a .lst, .csv or .parquet file")
     table = spark.read.csv(source, header=True) if kind == "csv" else spark.read.parquet(source)
-    if missing := {"path", "label"} - set(table.columns):
+    if missing := {"path", *(["label"] if labelled else [])} - set(table.columns):
         raise DataError(f"source={source} lacks {sorted(missing)}; its columns are {table.columns}")
+    if "label" not in table.columns:
+        table = table.withColumn("label", F.lit(None))
     return table.select("path", F.col("label").cast("string").alias("label_name"))
 
 

@@ -12,7 +12,7 @@ from pipelines.errors import ConfigError, DarkroomError, DataError
 from pipelines.ingest.sources import list_files
 from pipelines.model.bundle import load_bundle
 from pipelines.model.engines import choose_engine
-from pipelines.publish import publish, recover, staging_uri
+from pipelines.publish import publish, staged
 from pipelines.score.config import ScoreConfig
 from pipelines.score.predict import ModelUse, score_images
 
@@ -33,37 +33,34 @@ def check(config: ScoreConfig) -> None:
 
 def score(spark: SparkSession, config: ScoreConfig) -> dict[str, Any]:
     """Run one scoring job and return its counts; an earlier result is replaced as a whole."""
-    recover(config.target)
     bundle = load_bundle(config.model)
     choice = choose_engine(bundle, config.engine, config.num_threads)
-    use = ModelUse(
-        uri=config.model,
-        engine=choice.name,
-        top_k=config.top_k,
-        batch_size=config.batch_size,
-        num_threads=config.num_threads,
-    )
-    staging = staging_uri(config.target)
-    inputs, num_inputs, num_skipped = _inputs(spark, config, staging)
-    score_images(inputs, use).write.mode("overwrite").parquet(storage.join(staging, "_scored"))
-    scored = spark.read.parquet(storage.join(staging, "_scored"))
+    use = ModelUse(config.model, choice.name, config.top_k, config.batch_size, config.num_threads)
+    with staged(config.target) as staging:
+        inputs, num_inputs, num_skipped = _inputs(spark, config, staging)
+        _write(score_images(inputs, use), staging)
+        summary = {
+            **_count(spark, staging, num_inputs),
+            "skipped": num_skipped,
+            "engine": choice.name,
+            "precision": choice.precision,
+            "model_id": bundle.info.model_id,
+            "predictions": storage.join(config.target, "predictions"),
+            "rejects": storage.join(config.target, "rejects"),
+        }
+        storage.write_json(storage.join(staging, "score.json"), summary)
+        publish(config.target, ["predictions", "rejects"], ["score.json"], run=0, append=False)
+    return summary
+
+
+def _write(answers: DataFrame, staging: str) -> None:
+    """Run the model once, then part predictions from rejects."""
+    answers.write.mode("overwrite").parquet(storage.join(staging, "_scored"))
+    scored = answers.sparkSession.read.parquet(storage.join(staging, "_scored"))
     predictions = scored.where(F.col("reason").isNull()).select(*PREDICTION_COLUMNS)
     predictions.write.parquet(storage.join(staging, "predictions"))
     rejects = scored.where(F.col("reason").isNotNull()).coalesce(1)
     rejects.select("uri", "reason", "message", "bytes").write.parquet(storage.join(staging, "rejects"))
-    counts = _count(spark, staging, num_inputs)
-    summary = {
-        **counts,
-        "skipped": num_skipped,
-        "engine": choice.name,
-        "precision": choice.precision,
-        "model_id": bundle.info.model_id,
-        "predictions": storage.join(config.target, "predictions"),
-        "rejects": storage.join(config.target, "rejects"),
-    }
-    storage.write_json(storage.join(staging, "score.json"), summary)
-    publish(config.target, ["predictions", "rejects"], ["score.json"], run=0, append=False)
-    return summary
 
 
 def _inputs(spark: SparkSession, config: ScoreConfig, staging: str) -> tuple[DataFrame, int, int]:
@@ -72,7 +69,7 @@ def _inputs(spark: SparkSession, config: ScoreConfig, staging: str) -> tuple[Dat
         manifest = load_manifest(config.source)
         rows = spark.read.parquet(storage.join(config.source, "data")).select("image_id", "uri", "image")
         return rows, sum(manifest.rows(split) for split in manifest.counts), 0
-    list_files(spark, config.source).write.mode("overwrite").parquet(storage.join(staging, "_listed"))
+    list_files(spark, config.source, labelled=False).write.mode("overwrite").parquet(storage.join(staging, "_listed"))
     listed = spark.read.parquet(storage.join(staging, "_listed"))
     files = listed.where(~F.col("skipped"))
     row = files.agg(F.count("*"), F.sum("size_bytes")).first()

@@ -34,6 +34,8 @@ def augment(
     """
     aspect = 1 + random.uniform(-ASPECT, ASPECT) if level == "crop_color_transform" else 1.0
     image = resize_square(_random_crop(pixels, aspect, random), side_px, interpolation)
+    if random.random() < 0.5:
+        image = image.flip(-1)
     if level == "crop_color_transform":
         angle, shear = random.uniform(-ROTATION_DEGREES, ROTATION_DEGREES), random.uniform(-SHEAR, SHEAR)
         image = tvf.affine(image, angle, [0, 0], 1.0, [np.degrees(np.arctan(shear)), 0.0], fill=[128.0])
@@ -45,11 +47,10 @@ def augment(
 
 
 def _random_crop(pixels: np.ndarray[Any, Any], aspect: float, random: np.random.Generator) -> np.ndarray[Any, Any]:
-    """Cut a rectangle of at least 0.6 of the short side, `aspect` times as wide as high, mirrored or not; a view."""
+    """Cut a rectangle of at least 0.6 of the short side, `aspect` times as wide as high; a view."""
     height_px, width_px = pixels.shape[:2]
     side = min(height_px, width_px) * random.uniform(SMALLEST_CROP, 1.0)
     height = max(1, min(height_px, round(side / aspect**0.5)))
     width = max(1, min(width_px, round(side * aspect**0.5)))
     top, left = random.integers(0, height_px - height + 1), random.integers(0, width_px - width + 1)
-    part = pixels[top : top + height, left : left + width]
-    return part[:, ::-1] if random.random() < 0.5 else part
+    return pixels[top : top + height, left : left + width]

@@ -1,0 +1,36 @@
+"""Run `darkroom VERB key=value …` as a user does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HOME = Path(__file__).resolve().parent.parent
+
+
+def start(verb: str, *words: str) -> subprocess.Popen[str]:
+    """Start a job in a process group of its own; networks of these tests can be imported."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipelines.cli", verb, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(HOME)},
+        start_new_session=True,
+    )
+
+
+def finish(job: subprocess.Popen[str], exit_code: int = 0) -> tuple[str, str]:
+    """Wait for the job and hold its exit code against the expected one; return stdout and stderr."""
+    stdout, stderr = job.communicate(timeout=400)
+    assert job.returncode == exit_code, stderr[-3000:]
+    return stdout, stderr
+
+
+def darkroom(verb: str, *words: str) -> dict[str, Any]:
+    """Run a job to its end and return the JSON object of its last line."""
+    stdout, _ = finish(start(verb, *words))
+    summary: dict[str, Any] = json.loads(stdout.splitlines()[-1])
+    return summary

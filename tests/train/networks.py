@@ -1,0 +1,40 @@
+"""Networks that the tests train: they write down which images they saw."""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+
+class Witness(nn.Module):
+    """Writes a line for every batch in training mode: process, then a hash of each distinct image."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, num_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            ids = sorted({hashlib.md5(image.numpy().tobytes()).hexdigest() for image in images})
+            with Path(os.environ["WITNESS_FILE"]).open("a") as file:
+                file.write(f"{os.getpid()} {' '.join(ids)}\n")
+            time.sleep(float(os.environ.get("WITNESS_SECONDS", 0)))
+        scores: torch.Tensor = self.layer(images.mean(dim=(2, 3)))
+        return scores
+
+
+class Failing(nn.Module):
+    """Fails in training."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, num_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            raise RuntimeError("this network does not work")
+        scores: torch.Tensor = self.layer(images.mean(dim=(2, 3)))
+        return scores
