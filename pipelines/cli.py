@@ -1,8 +1,10 @@
-"""The `darkroom` command: check a verb's settings, then hand them to spark-submit."""
+"""The `darkroom` command: check a verb's settings, then start its job as spark-submit would."""
 
 import argparse
 import importlib
+import itertools
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"darkroom {arguments.verb}: {error}", file=sys.stderr)
         return error.exit_code
     job = Path(jobs.__path__[0]) / f"{arguments.verb}.py"
-    _submit([*_properties(options, job.parent.parent), *options, str(job), *words])
+    _submit([*_properties(options, job.parent.parent), *options], job, words)
     return 1
 
 
@@ -95,20 +97,33 @@ def _properties(options: Sequence[str], home: Path) -> list[str]:
     return ["--properties-file", str(file)] if file.exists() else []
 
 
-def _submit(arguments: Sequence[str]) -> None:
-    """Become spark-submit of the pyspark that is installed beside this command."""
+def _submit(options: Sequence[str], job: Path, words: Sequence[str]) -> None:
+    """Become the job. In cluster mode that is spark-submit.
+
+    In client mode it is Python, which has spark-submit start the JVM: the other way round Spark would mix the job's
+    stderr into its stdout and hide the terminal from progress bars.
+    """
     import pyspark
 
     spark_home = os.environ.get("SPARK_HOME") or str(Path(pyspark.__file__).parent)
-    submit = str(Path(spark_home) / "bin" / "spark-submit")
     environment = {
         "PYSPARK_PYTHON": sys.executable,
         **os.environ,
         "SPARK_HOME": spark_home,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
+    command = [sys.executable, str(job), *words]
+    if _is_cluster_mode(options):
+        command = [str(Path(spark_home) / "bin" / "spark-submit"), *options, str(job), *words]
+    else:
+        environment["PYSPARK_SUBMIT_ARGS"] = shlex.join([*options, "pyspark-shell"])
     sys.stdout.flush()
-    os.execve(submit, [submit, *arguments], environment)
+    os.execve(command[0], command, environment)
+
+
+def _is_cluster_mode(options: Sequence[str]) -> bool:
+    pairs = [*itertools.pairwise(options), *(option.split("=", 1) for option in options if "=" in option)]
+    return ["--deploy-mode", "cluster"] in [list(pair) for pair in pairs]
 
 
 if __name__ == "__main__":

@@ -106,6 +106,8 @@ class Trainer:
             self.stopped = "early_stopping"
 
     def _batches(self, split: str, skip_rows: int = 0) -> Iterator[Batch]:
+        if not self.manifest.rows(split):
+            return iter(())
         training = split == "train"
         shard = Shard(
             self.config.dataset,
