@@ -3,9 +3,7 @@
 import difflib
 import importlib
 
-import timm
 import torch
-import torchvision
 from torch import nn
 
 from pipelines.errors import ConfigError
@@ -24,16 +22,19 @@ def build(name: str, num_classes: int) -> nn.Module:
     """
     if ":" in name:
         return _own(name, num_classes)
-    known = torchvision.models.list_models(module=torchvision.models)
-    if name in known:
+    import torchvision.models as zoo  # here and below: these libraries take seconds to import
+
+    if name in zoo.list_models(module=zoo):
         settings = {"aux_logits": False, "init_weights": True} if name in _WITH_AUXILIARY_OUTPUTS else {}
-        model: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=num_classes, **settings)
+        model: nn.Module = zoo.get_model(name, weights=None, num_classes=num_classes, **settings)
         return model
+    import timm
+
     short = name.removeprefix("timm/")
     if timm.is_model(short):
         created: nn.Module = timm.create_model(short, pretrained=False, num_classes=num_classes)
         return created
-    near = difflib.get_close_matches(name, [*known, *timm.list_models()], n=3)
+    near = difflib.get_close_matches(name, [*zoo.list_models(module=zoo), *timm.list_models()], n=3)
     raise ConfigError(f"model={name!r} is unknown to torchvision and timm; near names: {', '.join(near) or 'none'}")
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torchvision.transforms.v2 import functional as tvf
 
 from pipelines.model.preprocess import resize_square
 
@@ -37,13 +36,25 @@ def augment(
     if random.random() < 0.5:
         image = image.flip(-1)
     if level == "crop_color_transform":
-        angle, shear = random.uniform(-ROTATION_DEGREES, ROTATION_DEGREES), random.uniform(-SHEAR, SHEAR)
-        image = tvf.affine(image, angle, [0, 0], 1.0, [np.degrees(np.arctan(shear)), 0.0], fill=[128.0])
-    if level != "crop":
-        image = tvf.adjust_hue(image, random.uniform(-HUE, HUE))
-        image = tvf.adjust_saturation(image, 1 + random.uniform(-SATURATION, SATURATION))
-        image = tvf.adjust_brightness(image, 1 + random.uniform(-LIGHTNESS, LIGHTNESS))
-    return image
+        image = _transform(image, random)
+    return image if level == "crop" else _recolour(image, random)
+
+
+def _transform(image: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+    from torchvision.transforms.v2 import functional as tvf  # takes seconds to import
+
+    angle, shear = random.uniform(-ROTATION_DEGREES, ROTATION_DEGREES), random.uniform(-SHEAR, SHEAR)
+    turned: torch.Tensor = tvf.affine(image, angle, [0, 0], 1.0, [np.degrees(np.arctan(shear)), 0.0], fill=[128.0])
+    return turned
+
+
+def _recolour(image: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+    from torchvision.transforms.v2 import functional as tvf
+
+    image = tvf.adjust_hue(image, random.uniform(-HUE, HUE))
+    image = tvf.adjust_saturation(image, 1 + random.uniform(-SATURATION, SATURATION))
+    brighter: torch.Tensor = tvf.adjust_brightness(image, 1 + random.uniform(-LIGHTNESS, LIGHTNESS))
+    return brighter
 
 
 def _random_crop(pixels: np.ndarray[Any, Any], aspect: float, random: np.random.Generator) -> np.ndarray[Any, Any]:
