@@ -1,6 +1,7 @@
 """Everything that darkroom raises on purpose, sorted by what the caller can do about it.
 
 DarkroomError          exit 1: something else went wrong
+├── StorageError       exit 1: a storage refuses or does not answer; look at it, then run again
 ├── ConfigError        exit 2: the run was described wrongly; fix the conf
 └── DataError          exit 3: the data is wrong; fix the data, or the limit that the message names
 
@@ -13,6 +14,10 @@ class DarkroomError(Exception):
     """Base of all errors raised on purpose: one `except` for jobs and services."""
 
     exit_code = 1
+
+
+class StorageError(DarkroomError):
+    """A storage refuses or does not answer. Permissions, addresses or servers need a look."""
 
 
 class ConfigError(DarkroomError):

@@ -1,20 +1,30 @@
 """The one place that knows path schemes: every byte that Python reads or writes goes through here.
 
 A URI without a scheme is a path on this machine. Spark is handed the same URIs.
+
+Credentials come from where each filesystem's own library looks: for S3 the AWS environment variables, ~/.aws or the
+machine's role (AWS_ENDPOINT_URL names another server than Amazon's); for HDFS see pipelines/webhdfs.py.
 """
 
+import contextlib
+import importlib.util
 import json
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import fsspec
 from fsspec import AbstractFileSystem
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, DarkroomError, StorageError
 
-SCHEMES = ("file",)
+SCHEMES = {"file": "file", "hdfs": "hdfs", "s3a": "s3a", "s3": "s3a"}  # as users write them, as Spark does
+S3_OPTIONS = {
+    "use_listings_cache": False,
+    "config_kwargs": {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 3}},
+}
 
 
 class Entry(NamedTuple):
@@ -27,10 +37,10 @@ class Entry(NamedTuple):
 
 
 def absolute(uri: str) -> str:
-    """Return `uri` with a scheme and an absolute path, without a slash at its end.
+    """Return `uri` with a scheme and an absolute path, without a slash at its end; s3:// becomes s3a://.
 
     Raises:
-        ConfigError: the scheme is not one that darkroom reads.
+        ConfigError: the scheme is not one that darkroom reads, or a part of the URI is missing.
     """
     scheme, separator, rest = uri.partition("://")
     if not separator:
@@ -38,9 +48,13 @@ def absolute(uri: str) -> str:
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise ConfigError(f"cannot use {uri!r}: unknown scheme {scheme}://; use a path or one of {known}")
-    if not rest.startswith("/"):
+    if scheme == "file" and not rest.startswith("/"):
         raise ConfigError(f"cannot use {uri!r}: file:// needs an absolute path, as in file:///photos")
-    return f"{scheme}://{rest.rstrip('/') or '/'}"
+    if SCHEMES[scheme] == "s3a" and not rest.partition("/")[0]:
+        raise ConfigError(f"cannot use {uri!r}: a bucket is missing, as in s3a://bucket/photos")
+    if scheme == "hdfs" and "/" not in rest:
+        raise ConfigError(f"cannot use {uri!r}: a path is missing, as in hdfs://namenode:8020/photos or hdfs:///photos")
+    return f"{SCHEMES[scheme]}://{rest.rstrip('/') or '/'}"
 
 
 def join(uri: str, *parts: str) -> str:
@@ -48,10 +62,49 @@ def join(uri: str, *parts: str) -> str:
     return "/".join([uri.rstrip("/"), *parts])
 
 
-def filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
-    """Return the filesystem that holds `uri`, and the path there."""
-    scheme, _, path = absolute(uri).partition("://")
-    return fsspec.filesystem(scheme), path
+@contextlib.contextmanager
+def filesystem(uri: str) -> Iterator[tuple[AbstractFileSystem, str]]:
+    """Give the filesystem that holds `uri`, and the path there; the block's errors become one kind.
+
+    FileNotFoundError stays as it is, callers ask for it.
+
+    Raises:
+        StorageError: the storage refuses or does not answer; the message says what to look at.
+    """
+    try:
+        yield _open(uri)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, DarkroomError):
+        raise
+    except Exception as error:
+        raise StorageError(f"{uri}: {type(error).__name__}: {error}; {_remedy(uri)}") from error
+
+
+def _open(uri: str) -> tuple[AbstractFileSystem, str]:
+    scheme, _, rest = absolute(uri).partition("://")
+    if scheme == "file":
+        return fsspec.filesystem("file"), rest
+    if scheme == "hdfs":
+        from pipelines.webhdfs import WebHdfs
+
+        authority, _, path = rest.partition("/")
+        return WebHdfs(authority), f"/{path}"
+    if importlib.util.find_spec("s3fs") is None:
+        raise ConfigError(f"cannot use {uri!r}: s3fs is not installed; install darkroom[s3]")
+    return fsspec.filesystem("s3", **S3_OPTIONS), rest
+
+
+def _remedy(uri: str) -> str:
+    """Say where the settings of a storage are."""
+    if uri.startswith("s3"):
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "not set, so Amazon's")
+        return (
+            f"look at bucket and permissions, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or ~/.aws, or the machine's "
+            f"role), and AWS_ENDPOINT_URL ({endpoint})"
+        )
+    if uri.startswith("hdfs"):
+        folder = os.environ.get("HADOOP_CONF_DIR", "not set")
+        return f"look at HADOOP_CONF_DIR ({folder}), HADOOP_USER_NAME, and the name node: is it up, in safe mode?"
+    return "look at the path's permissions and the disk's free space"
 
 
 def local_path(uri: str) -> Path | None:
@@ -62,56 +115,65 @@ def local_path(uri: str) -> Path | None:
 
 def exists(uri: str) -> bool:
     """Say whether a file or folder is there."""
-    fs, path = filesystem(uri)
-    return bool(fs.exists(path))
+    with filesystem(uri) as (fs, path):
+        return bool(fs.exists(path))
 
 
 def is_dir(uri: str) -> bool:
     """Say whether a folder is there."""
-    fs, path = filesystem(uri)
-    return bool(fs.isdir(path))
+    with filesystem(uri) as (fs, path):
+        return bool(fs.isdir(path))
 
 
 def names(uri: str) -> list[str]:
     """Return the sorted names in a folder, an empty list if there is no such folder."""
-    fs, path = filesystem(uri)
-    if not fs.isdir(path):
-        return []
-    return sorted(str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in fs.ls(path, detail=False))
+    return [entry.uri.rsplit("/", 1)[-1] for entry in entries(uri)]
 
 
 def entries(uri: str) -> list[Entry]:
-    """Return what is in a folder, sorted by name; links are followed."""
-    found = (stat(join(uri, name)) for name in names(uri))
-    return [entry for entry in found if entry]
+    """Return what is in a folder, sorted by name; links are followed. Empty if there is no such folder."""
+    with filesystem(uri) as (fs, path):
+        if not fs.isdir(path):
+            return []
+        found = fs.ls(path, detail=True)
+    children = {str(info["name"]).rstrip("/").rsplit("/", 1)[-1]: info for info in found if info["name"] != path}
+    return [_entry(join(uri, name), children[name]) for name in sorted(children)]
 
 
 def stat(uri: str) -> Entry | None:
     """Return what is known of a file or folder, None if it is not there."""
-    fs, path = filesystem(uri)
     try:
-        info = fs.info(path)
+        with filesystem(uri) as (fs, path):
+            return _entry(uri, fs.info(path))
     except FileNotFoundError:
         return None
-    size = info.get("destination_size", info["size"]) if info.get("islink") else info["size"]
-    return Entry(uri, int(size), float(info["mtime"]), info["type"] == "directory")
+
+
+def _entry(uri: str, info: dict[str, Any]) -> Entry:
+    """Read what the filesystems call differently: sizes of linked files, times as numbers or dates."""
+    modified = info.get("mtime", info.get("LastModified", 0.0))
+    seconds = modified if isinstance(modified, int | float) else modified.timestamp()
+    return Entry(uri, int(info.get("size") or 0), float(seconds), info["type"] == "directory")
 
 
 def read_bytes(uri: str) -> bytes:
     """Read a whole file; FileNotFoundError if it is not there."""
-    fs, path = filesystem(uri)
-    with fs.open(path, "rb") as file:
+    with filesystem(uri) as (fs, path), fs.open(path, "rb") as file:
         return bytes(file.read())
 
 
 def write_bytes(uri: str, content: bytes) -> None:
     """Write a whole file; a reader sees the old content or the new, never a part."""
-    fs, path = filesystem(uri)
-    fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-    aside = f"{path.rsplit('/', 1)[0]}/_{uuid.uuid4().hex}.tmp"
-    with fs.open(aside, "wb") as file:
-        file.write(content)
-    replace(f"{absolute(uri).partition('://')[0]}://{aside}", uri)
+    with filesystem(uri) as (fs, path):
+        if uri.startswith("s3"):
+            fs.pipe_file(path, content)
+            return
+        folder = path.rsplit("/", 1)[0]
+        fs.makedirs(folder, exist_ok=True)
+        aside = f"{folder}/_{uuid.uuid4().hex}.tmp"
+        with fs.open(aside, "wb") as file:
+            file.write(content)
+        _rename(fs, aside, path)
 
 
 def read_json(uri: str) -> Any:
@@ -125,17 +187,27 @@ def write_json(uri: str, document: Any) -> None:
 
 
 def replace(source: str, target: str) -> None:
-    """Rename a file or folder on one filesystem; an existing target file is replaced."""
-    (_, old), (fs, new) = filesystem(source), filesystem(target)
-    fs.makedirs(new.rsplit("/", 1)[0], exist_ok=True)
-    os.replace(old, new)
+    """Rename a file or folder on one storage; an existing target file is replaced.
+
+    One step on disks and HDFS. S3 has no rename: objects are copied by the server, then deleted.
+    """
+    with filesystem(source) as (fs, old), filesystem(target) as (_, new):
+        fs.makedirs(new.rsplit("/", 1)[0], exist_ok=True)
+        _rename(fs, old, new)
+
+
+def _rename(fs: AbstractFileSystem, old: str, new: str) -> None:
+    if "file" in fs.protocol:
+        os.replace(old, new)
+    else:
+        fs.mv(old, new, recursive=True)
 
 
 def remove(uri: str) -> None:
     """Delete a file or a folder with all that is in it; nothing happens if it is not there."""
-    fs, path = filesystem(uri)
-    if fs.exists(path):
-        fs.rm(path, recursive=True)
+    with filesystem(uri) as (fs, path):
+        if fs.exists(path):
+            fs.rm(path, recursive=True)
 
 
 def upload(folder: Path, uri: str) -> None:

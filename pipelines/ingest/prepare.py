@@ -8,6 +8,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from pipelines import storage
+from pipelines.errors import StorageError
 from pipelines.images.canonical import canonicalise
 from pipelines.images.identity import image_id
 from pipelines.images.policy import Policy
@@ -88,13 +89,18 @@ def read_image(uri: str, size_bytes: int | None, policy: Policy) -> bytes:
 
     Raises:
         Rejected: too_many_bytes, or unreadable with the reason that the storage gives.
+        StorageError: a server did not answer; the task is worth another try, the file is not to blame.
     """
     if size_bytes is not None and size_bytes > policy.max_bytes:
         raise Rejected("too_many_bytes", f"{size_bytes} bytes are more than max_bytes={policy.max_bytes}")
     try:
         return storage.read_bytes(uri)
-    except OSError as error:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise Rejected("unreadable", f"{type(error).__name__}: {error}") from error
+    except StorageError as error:
+        if isinstance(error.__cause__, PermissionError) or storage.local_path(uri):
+            raise Rejected("unreadable", str(error)) from error
+        raise
 
 
 def _moments(pixels: np.ndarray[Any, Any]) -> list[float]:

@@ -1,0 +1,1 @@
+"""What developers run: the demo, and real servers to try things on."""

@@ -1,0 +1,1 @@
+"""Real servers on loopback, as separate processes: Hadoop, S3 and Kafka."""
