@@ -1,7 +1,7 @@
 """The whole flow on one machine: ingest, train on two processes, evaluate, score.
 
 Without an argument it takes scikit-learn's handwritten digits, written out as PNG files by class;
-with a folder of label/photo.jpg it takes those.
+with a folder of label/photo.jpg it takes those, and starts from EfficientNet-Lite0's ImageNet weights.
 """
 
 import json
@@ -12,19 +12,25 @@ from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
 ARTIFACTS = HOME / "artifacts" / "demo"
-DIGITS = {"image_size": 32, "epochs": 12, "batch_size": 32, "learning_rate": 0.001}
-PHOTOS = {"image_size": 128, "epochs": 12, "batch_size": 32, "learning_rate": 0.001, "augmentation": "crop"}
+DIGITS = {"image_size": 32, "epochs": 12, "augmentation": "none"}
+PHOTOS = {
+    "model": "tf_efficientnet_lite0",
+    "weights": "imagenet",
+    "image_size": 160,
+    "epochs": 5,
+    "learning_rate": 0.0005,
+}
 
 
 def main(argv: list[str]) -> int:
     """Run the four jobs and print where everything is."""
     started = time.monotonic()
-    photos = Path(argv[0]).resolve() if argv else write_digits(ARTIFACTS / "digits")
-    work = ARTIFACTS / photos.name
+    photos = Path(argv[0]).resolve() if argv else write_digits(ARTIFACTS / "digits" / "photos")
+    work = ARTIFACTS / (photos.name if argv else "digits")
     dataset, model = work / "dataset", work / "model"
     ingest = darkroom("ingest", source=photos, target=dataset, max_reject_ratio=1 if argv else 0)
     settings = PHOTOS if argv else DIGITS
-    darkroom("train", dataset=dataset, target=model, num_processes=2, augmentation="none", **settings)
+    darkroom("train", dataset=dataset, target=model, num_processes=2, **settings)
     evaluation = darkroom("evaluate", dataset=dataset, model=model, target=work / "evaluation")
     scored = darkroom("score", source=photos, model=model, target=work / "scored")
     for name, place in {
