@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo clean
+.PHONY: help setup check test demo cluster-up cluster-down cluster-status clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
-EPOCHS ?= 10
+SERVICES ?=
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -21,6 +21,15 @@ test: setup ## Run the tests
 
 demo: setup ## ingest, train, evaluate and score on digits, or on IMAGES=/a/folder of label/photo.jpg
 	python tools/demo.py $(IMAGES)
+
+cluster-up: setup ## Start real servers on loopback: SERVICES="hadoop s3 kafka", all by default
+	@python -m tools.cluster up $(SERVICES)
+
+cluster-down: setup ## Stop them
+	@python -m tools.cluster down $(SERVICES)
+
+cluster-status: setup ## Say which of them run
+	@python -m tools.cluster status $(SERVICES)
 
 clean: ## Delete the venv and what the demo made
 	rm -rf .venv artifacts site

@@ -26,15 +26,10 @@ class Witness(nn.Module):
         return scores
 
 
-class Failing(nn.Module):
+class Failing(Witness):
     """Fails in training."""
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        self.layer = nn.Linear(3, num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         if self.training:
             raise RuntimeError("this network does not work")
-        scores: torch.Tensor = self.layer(images.mean(dim=(2, 3)))
-        return scores
+        return super().forward(images)

@@ -22,7 +22,7 @@ def fetch(name: str) -> Path:
     shutil.rmtree(aside, ignore_errors=True)
     pom = HERE / f"{name}.pom.xml"
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={aside}", "-DincludeScope=runtime"]
-    subprocess.run(["mvn", "--batch-mode", "--quiet", "--file", str(pom), *goal], check=True)
+    subprocess.run(["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", str(pom), *goal], check=True)
     for tests in aside.glob("hadoop-hdfs-*-tests.jar"):  # the only jar with HDFS's web pages
         shutil.unpack_archive(tests, aside / "unpacked", "zip")
         (aside / "unpacked" / "webapps").rename(aside / "webapps")
