@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"darkroom {arguments.verb}: {error}", file=sys.stderr)
         return error.exit_code
     job = Path(jobs.__path__[0]) / f"{arguments.verb}.py"
-    _submit([*_properties(options, job.parent.parent), *options], job, words)
+    conf = job.parent.parent / "conf" / "spark"
+    _submit([*_properties(options, conf), *_s3_options(words, conf), *options], job, words)
     return 1
 
 
@@ -87,14 +88,21 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return settings, options
 
 
-def _properties(options: Sequence[str], home: Path) -> list[str]:
-    """Choose conf/spark/MASTER.conf, unless the user names a properties file."""
+def _properties(options: Sequence[str], conf: Path) -> list[str]:
+    """Choose CONF/MASTER.conf, unless the user names a properties file."""
     if any(option.startswith("--properties-file") for option in options):
         return []
     master = options[options.index("--master") + 1] if "--master" in options else "local"
     kinds = {"yarn": "yarn", "spark": "standalone", "mesos": "mesos", "k8s": "kubernetes"}
-    file = home / "conf" / "spark" / f"{kinds.get(master.split(':')[0], 'local')}.conf"
-    return ["--properties-file", str(file)] if file.exists() else []
+    return ["--properties-file", str(conf / f"{kinds.get(master.split(':')[0], 'local')}.conf")]
+
+
+def _s3_options(words: Sequence[str], conf: Path) -> list[str]:
+    """Return the settings of CONF/s3.conf where a URI is on S3; a user's own come later and win."""
+    if not any("=s3://" in word or "=s3a://" in word for word in words):
+        return []
+    lines = [line.split(maxsplit=1) for line in (conf / "s3.conf").read_text().splitlines()]
+    return [part for line in lines if len(line) == 2 and line[0] != "#" for part in ("--conf", "=".join(line))]
 
 
 def _submit(options: Sequence[str], job: Path, words: Sequence[str]) -> None:

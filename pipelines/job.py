@@ -38,7 +38,7 @@ def main(
         if check:
             check(config)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        session = open_session(verb)
+        session = open_session(verb, os.environ.get("AWS_ENDPOINT_URL", ""))
         try:
             summary = run(session, config)
         finally:

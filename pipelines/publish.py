@@ -38,6 +38,7 @@ def recover(target: str) -> bool:
     plan = storage.join(staging_uri(target), _PLAN)
     if unfinished := storage.exists(plan):
         _move(target, storage.read_json(plan))
+        storage.remove(plan)  # first: without all of its files the plan must not be followed again
     storage.remove(staging_uri(target))
     return unfinished
 
@@ -69,7 +70,7 @@ def _move(target: str, plan: dict[str, Any]) -> None:
             continue
         if place in plan["replaced"]:
             storage.remove(storage.join(target, place))
-        storage.replace(staged, storage.join(target, place))
+        storage.place(staged, storage.join(target, place))
 
 
 def _files(staging: str, table: str) -> list[str]:

@@ -11,11 +11,26 @@ SETTINGS = {
 }
 
 
-def open_session(name: str) -> SparkSession:
-    """Return the session that spark-submit's settings describe, named `darkroom NAME`."""
+def open_session(name: str, s3_endpoint: str = "") -> SparkSession:
+    """Return the session that spark-submit's settings describe, named `darkroom NAME`.
+
+    `s3_endpoint` is the address of an S3 server other than Amazon's.
+    """
     builder = SparkSession.builder.appName(f"darkroom {name}")
-    for key, value in SETTINGS.items():
+    for key, value in {**SETTINGS, **_s3_settings(s3_endpoint)}.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _s3_settings(endpoint: str) -> dict[str, str]:
+    """Point Spark, and the Python processes on executors, to the same S3 server as this process."""
+    if not endpoint:
+        return {}
+    return {
+        "spark.hadoop.fs.s3a.endpoint": endpoint,
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https://")).lower(),
+        "spark.executorEnv.AWS_ENDPOINT_URL": endpoint,
+    }

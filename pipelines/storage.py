@@ -189,9 +189,20 @@ def write_json(uri: str, document: Any) -> None:
 def replace(source: str, target: str) -> None:
     """Rename a file or folder on one storage; an existing target file is replaced.
 
-    One step on disks and HDFS. S3 has no rename: objects are copied by the server, then deleted.
+    One step on disks and HDFS. S3 has no rename: the server copies the objects, then they are deleted.
     """
+    place(source, target)
+    if source.startswith("s3"):
+        remove(source)
+
+
+def place(source: str, target: str) -> None:
+    """Make a file or folder appear at `target`: renamed, or, on S3, copied by the server while the source stays."""
     with filesystem(source) as (fs, old), filesystem(target) as (_, new):
+        if source.startswith("s3"):
+            files = fs.find(old)
+            fs.copy(files, [new + file.removeprefix(old) for file in files])
+            return
         fs.makedirs(new.rsplit("/", 1)[0], exist_ok=True)
         _rename(fs, old, new)
 
@@ -200,7 +211,7 @@ def _rename(fs: AbstractFileSystem, old: str, new: str) -> None:
     if "file" in fs.protocol:
         os.replace(old, new)
     else:
-        fs.mv(old, new, recursive=True)
+        fs.mv(old, new)
 
 
 def remove(uri: str) -> None:

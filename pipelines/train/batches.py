@@ -10,10 +10,12 @@ import torch
 from petastorm import make_batch_reader
 from petastorm.errors import NoDataAvailableError
 
+from pipelines import storage
 from pipelines.dataset import split_uri
 from pipelines.images.decode import decode_canonical
 from pipelines.model.preprocess import Preprocessing, to_input
 from pipelines.train.augment import augment, random_of
+from pipelines.train.legacy_filesystem import legacy
 
 
 class Shard(NamedTuple):
@@ -64,9 +66,12 @@ def rows_of(shard: Shard) -> Iterator[Row]:
             reader.join()
 
 
-def _reader(shard: Shard, **part: int) -> Any:
+def _reader(shard: Shard, **part: Any) -> Any:
+    uri = split_uri(shard.dataset, shard.split)
+    with storage.filesystem(uri) as (filesystem, path):
+        part |= {} if storage.local_path(uri) else {"filesystem": legacy(filesystem)}
     return make_batch_reader(
-        split_uri(shard.dataset, shard.split),
+        uri if storage.local_path(uri) else f"hdfs:///{path.lstrip('/')}",
         schema_fields=["image_id", "label", "image"],
         reader_pool_type="dummy",
         num_epochs=1,

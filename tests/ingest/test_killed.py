@@ -70,22 +70,22 @@ def test_renames_that_were_cut_off_are_completed(
         for number in range(2):
             storage.write_bytes(f"{publish.staging_uri(target)}/{table}/part-0000{number}-x.parquet", table.encode())
     storage.write_json(f"{publish.staging_uri(target)}/dataset.json", {})
-    whole, done = storage.replace, list[str]()
+    whole, done = storage.place, list[str]()
 
-    def replace(source: str, place: str) -> None:
+    def place(source: str, place: str) -> None:
         if publish.STAGING in source and publish.STAGING not in place:
             if len(done) == num_moves:
                 raise Killed
             done.append(place)
         whole(source, place)
 
-    monkeypatch.setattr(storage, "replace", replace)
+    monkeypatch.setattr(storage, "place", place)
     if num_moves < 3:
         with pytest.raises(Killed):
             publish.publish(target, ["data", "files"], ["dataset.json"], run=0, append=False)
     else:
         publish.publish(target, ["data", "files"], ["dataset.json"], run=0, append=False)
-    monkeypatch.setattr(storage, "replace", whole)
+    monkeypatch.setattr(storage, "place", whole)
     publish.recover(target)
     found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert found == [
