@@ -10,9 +10,11 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from pipelines import storage
 from pipelines.config import Config, load
 from pipelines.errors import DarkroomError
 from pipelines.session import open_session
+from pipelines.submit import RESULT_VARIABLE
 
 Run = Callable[[SparkSession, Config], dict[str, Any]]
 
@@ -34,21 +36,40 @@ def main(
     logging.getLogger("pipelines").setLevel(logging.INFO)
     started = time.monotonic()
     try:
-        config = load(model, words)
-        if check:
-            check(config)
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        session = open_session(verb, os.environ.get("AWS_ENDPOINT_URL", ""))
-        try:
-            summary = run(session, config)
-        finally:
-            session.stop()
+        summary = _run(verb, model, run, words, check)
     except DarkroomError as error:
-        print(f"darkroom {verb}: {error}", file=sys.stderr)
-        return error.exit_code
-    except Exception:
+        return _end(error.exit_code, error=f"darkroom {verb}: {error}")
+    except Exception as error:
         logging.getLogger(__name__).exception("darkroom %s failed", verb)
-        return 1
+        return _end(1, error=f"darkroom {verb}: {type(error).__name__}: {error}")
     seconds = round(time.monotonic() - started, 2)
-    print(json.dumps({"job": verb, **summary, "seconds": seconds}, ensure_ascii=False), flush=True)
-    return 0
+    return _end(0, summary={"job": verb, **summary, "seconds": seconds})
+
+
+def _run(
+    verb: str,
+    model: type[Config],
+    run: Run[Config],
+    words: Sequence[str],
+    check: Callable[[Config], None] | None,
+) -> dict[str, Any]:
+    config = load(model, words)
+    if check:
+        check(config)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    session = open_session(verb, os.environ.get("AWS_ENDPOINT_URL", ""))
+    try:
+        return run(session, config)
+    finally:
+        session.stop()
+
+
+def _end(exit_code: int, *, summary: dict[str, Any] | None = None, error: str = "") -> int:
+    """Say how the run ended; a driver on a cluster also leaves it where the `darkroom` command looks for it."""
+    if result_uri := os.environ.get(RESULT_VARIABLE):
+        storage.write_json(result_uri, {"exit_code": exit_code, "summary": summary, "error": error})
+    if error:
+        print(error, file=sys.stderr)
+    else:
+        print(json.dumps(summary, ensure_ascii=False), flush=True)
+    return exit_code

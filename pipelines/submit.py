@@ -1,0 +1,92 @@
+"""Start a job: on this machine's Python with its JVM beside it, or by spark-submit on the cluster."""
+
+import itertools
+import json
+import os
+import shlex
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyspark
+
+from pipelines import storage
+
+RESULT_VARIABLE = "DARKROOM_RESULT"  # where a driver on the cluster leaves its last line and exit code
+DRIVER_ENVIRONMENTS = {"yarn": "spark.yarn.appMasterEnv", "k8s": "spark.kubernetes.driverEnv"}
+CONF_FILES = {"yarn": "yarn", "spark": "standalone", "mesos": "mesos", "k8s": "kubernetes"}
+
+
+def submit(job: Path, words: Sequence[str], options: Sequence[str], target: str) -> int:
+    """Run the job with spark-submit's `options`; return its exit code, or become the job.
+
+    In cluster mode `target`'s parent folder is where the driver leaves its result; it is read and deleted.
+    """
+    conf = job.parent.parent / "conf" / "spark"
+    options = [*_properties(options, conf), *_s3_options(words, conf), *options]
+    spark_home = os.environ.get("SPARK_HOME") or str(Path(pyspark.__file__).parent)
+    environment = {
+        "PYSPARK_PYTHON": sys.executable,
+        **os.environ,
+        "SPARK_HOME": spark_home,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+    sys.stdout.flush()
+    if _value(options, "--deploy-mode") != "cluster":
+        # The other way round Spark would mix the job's stderr into its stdout and hide the terminal.
+        environment["PYSPARK_SUBMIT_ARGS"] = shlex.join([*options, "pyspark-shell"])
+        os.execve(sys.executable, [sys.executable, str(job), *words], environment)
+    spark_submit = str(Path(spark_home) / "bin" / "spark-submit")
+    return _run_on_cluster([spark_submit], options, [str(job), *words], environment, target)
+
+
+def _run_on_cluster(
+    command: list[str], options: Sequence[str], job: list[str], environment: dict[str, str], target: str
+) -> int:
+    """Wait for the driver, then say what it said: its last line, its error, its exit code."""
+    result_uri = storage.join(target.rsplit("/", 1)[0], f".darkroom-{uuid.uuid4().hex}.json")
+    master = _value(options, "--master").split(":")[0]
+    send = []
+    if target and master in DRIVER_ENVIRONMENTS:
+        send = ["--conf", f"{DRIVER_ENVIRONMENTS[master]}.{RESULT_VARIABLE}={result_uri}"]
+    if not any("spark.pyspark.python" in option for option in options):
+        send += ["--conf", f"spark.pyspark.python={sys.executable}"]  # the same place on the nodes as here
+    submitted = subprocess.run([*command, *send, *options, *job], env=environment, stdout=sys.stderr, check=False)
+    if not target or not storage.exists(result_uri):
+        print("darkroom: the driver left no result; its log is with the cluster manager", file=sys.stderr)
+        return submitted.returncode or 1
+    result = storage.read_json(result_uri)
+    storage.remove(result_uri)
+    if result["error"]:
+        print(result["error"], file=sys.stderr)
+    else:
+        print(json.dumps(result["summary"], ensure_ascii=False))
+    return int(result["exit_code"])
+
+
+def _value(options: Sequence[str], name: str) -> str:
+    """Return the value of `--name value` or `--name=value`, an empty string without it."""
+    for option, following in itertools.pairwise([*options, ""]):
+        if option == name:
+            return following
+        if option.startswith(f"{name}="):
+            return option.partition("=")[2]
+    return ""
+
+
+def _properties(options: Sequence[str], conf: Path) -> list[str]:
+    """Choose CONF/MASTER.conf, unless the user names a properties file."""
+    if _value(options, "--properties-file"):
+        return []
+    kind = CONF_FILES.get(_value(options, "--master").split(":")[0], "local")
+    return ["--properties-file", str(conf / f"{kind}.conf")]
+
+
+def _s3_options(words: Sequence[str], conf: Path) -> list[str]:
+    """Return the settings of CONF/s3.conf where a URI is on S3; a user's own come later and win."""
+    if not any("=s3://" in word or "=s3a://" in word for word in words):
+        return []
+    lines = [line.split(maxsplit=1) for line in (conf / "s3.conf").read_text().splitlines()]
+    return [part for line in lines if len(line) == 2 and line[0] != "#" for part in ("--conf", "=".join(line))]
