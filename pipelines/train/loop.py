@@ -40,10 +40,10 @@ def train_epoch(
     """Step until no process has a batch left, or one wants to stop.
 
     A step's gradient is that of the weighted mean over the rows of all processes; one without rows adds zeros.
-    `class_weights` is float32 (C,). `before_step` gets the rows seen so far.
+    `class_weights` is float32 (C,), on the CPU. `before_step` gets the rows seen so far.
     """
     _to_training_mode(model)
-    sums = torch.zeros(2, dtype=torch.float64)
+    sums = torch.zeros(2, dtype=torch.float64, device=world.device)
     rows_so_far, stopped = 0, False
     while True:
         batch = next(batches, None)
@@ -57,7 +57,7 @@ def train_epoch(
             group["lr"] = step.learning_rate
         optimizer.zero_grad()
         if batch:
-            sums += _backward(model, batch, weight, preprocessing, class_weights)
+            sums += _backward(model, batch, weight, preprocessing, class_weights, world.device)
         else:
             for parameter in model.parameters():
                 if parameter.requires_grad:
@@ -78,16 +78,23 @@ def _to_training_mode(model: nn.Module) -> None:
 
 
 def _backward(
-    model: nn.Module, batch: Batch, total_weight: float, preprocessing: Preprocessing, class_weights: torch.Tensor
+    model: nn.Module,
+    batch: Batch,
+    total_weight: float,
+    preprocessing: Preprocessing,
+    class_weights: torch.Tensor,
+    device: torch.device,
 ) -> torch.Tensor:
     """Add the gradient of the batch's part of the weighted mean; return the sums of loss and hits."""
     images, labels = batch
     weights = torch.ones(len(labels))
     if len(labels) == 1:  # batch normalisation needs two rows: the copy has no weight
         images, labels, weights = images.repeat(2, 1, 1, 1), labels.repeat(2), torch.tensor([1.0, 0.0])
-    logits = model(_input(images, preprocessing))  # (B, C)
+    of_classes = class_weights[labels].to(device)
+    labels, weights = labels.to(device), weights.to(device)
+    logits = model(_input(images.to(device), preprocessing))  # (B, C)
     losses = nn.functional.cross_entropy(logits, labels, reduction="none") * weights
-    ((losses * class_weights[labels]).sum() / total_weight).backward()  # type: ignore[no-untyped-call]
+    ((losses * of_classes).sum() / total_weight).backward()  # type: ignore[no-untyped-call]
     hits = ((logits.argmax(1) == labels) * weights).sum()
     return torch.stack([losses.sum().detach(), hits]).double()
 
@@ -98,7 +105,8 @@ def validate(model: nn.Module, batches: Iterator[Batch], world: World, preproces
     sums = torch.zeros(3, dtype=torch.float64)
     with torch.inference_mode():
         for images, labels in batches:
-            logits = model(_input(images, preprocessing))
+            labels = labels.to(world.device)
+            logits = model(_input(images.to(world.device), preprocessing))
             loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
             sums += torch.tensor([len(labels), loss.item(), (logits.argmax(1) == labels).sum().item()])
     rows, loss_sum, hits = world.sum(sums.tolist(), "validate")

@@ -47,6 +47,7 @@ def _work(config: TrainConfig, manifest: Manifest, world: World) -> dict[str, An
         start_from(model, config.model, pretrained, manifest.classes)
     if config.freeze_backbone:
         freeze_all_but(model, head_of(config.model))
+    model = model.to(world.device)
     trainer = Trainer(config, manifest, preprocessing, world, model, optimizer_of(config, model))
     trainer.run()
     return _save(trainer) if world.rank == 0 else {}

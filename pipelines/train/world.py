@@ -1,5 +1,6 @@
 """The one place that imports Horovod: start the processes, and what they say to one another."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -22,6 +23,33 @@ class World:
         hvd.init()
         self._hvd = hvd
         self.rank, self.size = int(hvd.rank()), int(hvd.size())
+        self.device = self._choose_device()
+
+    def _choose_device(self) -> torch.device:
+        """Return this process's GPU: the one that Spark gave it, else the one of its place on the machine; or the CPU.
+
+        The GPU is used only if Horovod can send its tensors.
+        """
+        from horovod.spark.task import get_available_devices
+
+        given = get_available_devices()
+        log = logging.getLogger(__name__)
+        if not torch.cuda.is_available():
+            if given:
+                log.warning(
+                    "Spark gave GPU %s to process %d, but torch finds no CUDA: training on the CPU", given, self.rank
+                )
+            return torch.device("cpu")
+        if not (self._hvd.nccl_built() or self._hvd.cuda_built()):
+            log.warning(
+                "process %d sees a GPU, but Horovod was built without NCCL: training on the CPU; "
+                "run HOROVOD_GPU_OPERATIONS=NCCL make setup on a machine with CUDA and NCCL",
+                self.rank,
+            )
+            return torch.device("cpu")
+        device = torch.device("cuda", int(given[0]) if given else int(self._hvd.local_rank()))
+        torch.cuda.set_device(device)
+        return device
 
     def share(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Give every process rank 0's state; return the optimizer that sums gradients over processes."""

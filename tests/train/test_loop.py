@@ -20,6 +20,8 @@ HOW = Preprocessing(policy=Policy(), resize_px=8, crop_px=8, mean=(0.5,) * 3, st
 class Alone:
     """A world of one process."""
 
+    device = torch.device("cpu")
+
     def sum(self, values: list[float], _name: str) -> list[float]:
         return [float(value) for value in values]
 
