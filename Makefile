@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo cluster-up cluster-down cluster-status clean
+.PHONY: help setup check test test-cluster demo cluster-up cluster-down cluster-status clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
@@ -16,8 +16,11 @@ check: setup ## Lint, format and types; docs build strictly
 	mypy pipelines jobs tools
 	mkdocs build --strict --quiet
 
-test: setup ## Run the tests
-	pytest
+test: setup ## Run the tests that need nothing but this machine
+	pytest --ignore tests/cluster
+
+test-cluster: setup ## Run the tests on a real Hadoop, S3 and Spark standalone, started on loopback; needs Maven
+	pytest tests/cluster
 
 demo: setup ## ingest, train, evaluate and score on digits, or on IMAGES=/a/folder of label/photo.jpg
 	python tools/demo.py $(IMAGES)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipelines import storage
+from pipelines.lock import locked
 
 STAGING = "_staging"
 _PLAN = "moves.json"
@@ -20,17 +21,16 @@ def staging_uri(target: str) -> str:
 
 @contextmanager
 def staged(target: str) -> Iterator[str]:
-    """Yield the folder aside for one run; where the run fails, nothing of it stays."""
-    recover(target)
-    staging = staging_uri(target)
-    try:
-        yield staging
-    except Exception:
-        if not storage.exists(storage.join(staging, _PLAN)):
-            storage.remove(staging)
-            if storage.is_dir(target) and not storage.names(target):
-                storage.remove(target)
-        raise
+    """Yield the folder aside for one run, the only one on this target; where it fails, nothing of it stays."""
+    with locked(target):
+        recover(target)
+        staging = staging_uri(target)
+        try:
+            yield staging
+        except Exception:
+            if not storage.exists(storage.join(staging, _PLAN)):
+                storage.remove(staging)
+            raise
 
 
 def recover(target: str) -> bool:

@@ -186,6 +186,22 @@ def write_json(uri: str, document: Any) -> None:
     write_bytes(uri, json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
+def create(uri: str, document: Any) -> bool:
+    """Write a small JSON document where there is none; of two processes at once one gets False."""
+    content = json.dumps(document).encode()
+    with filesystem(uri) as (fs, path):
+        try:
+            if uri.startswith("s3"):
+                fs.pipe_file(path, content, mode="create")
+                return True
+            fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            with fs.open(path, "xb") as file:
+                file.write(content)
+        except FileExistsError:
+            return False
+    return True
+
+
 def replace(source: str, target: str) -> None:
     """Rename a file or folder on one storage; an existing target file is replaced.
 

@@ -57,7 +57,9 @@ class WebHdfs(AbstractFileSystem):  # type: ignore[misc]
     def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         if mode == "rb":
             return _ReadFile(self, path, mode="rb", block_size=BLOCK_BYTES)
-        return self.client.write(path, overwrite=True)
+        if mode == "xb" and self.exists(path):
+            raise FileExistsError(path)
+        return self.client.write(path, overwrite=mode != "xb")
 
 
 class _ReadFile(AbstractBufferedFile):  # type: ignore[misc]

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 from pipelines import storage
 from pipelines.dataset import Manifest, load_manifest
 from pipelines.errors import ConfigError, DarkroomError, DataError
+from pipelines.lock import locked
 from pipelines.model.architectures import build, check_output
 from pipelines.model.weights import read_weights, start_from
 from pipelines.train.checkpoint import load_checkpoint
@@ -41,7 +42,7 @@ def check(config: TrainConfig, tracking_uri: str = "") -> None:
 def train(spark: SparkSession, config: TrainConfig, tracking_uri: str = "") -> dict[str, Any]:
     """Run one training and return its metrics; a run_dir with a checkpoint goes on from there."""
     manifest = load_manifest(config.dataset)
-    with reporting(config, manifest, tracking_uri):
+    with locked(config.run_uri()), reporting(config, manifest, tracking_uri):
         result = _launch(spark, config, manifest)
     return {**result, "model": config.target, "archive": f"{config.target}.tar.gz", "run_dir": config.run_uri()}
 

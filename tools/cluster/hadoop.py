@@ -74,13 +74,10 @@ def status() -> dict[str, str]:
     return {name: "up" if pid_of(name) else "down" for name in MAINS}
 
 
-def shell(*arguments: str) -> str:
-    """Run a command of HDFS's shell, such as `-ls /`, and return what it prints."""
-    command = java(fetch("hadoop"), heap_mb=128, before=str(CLIENT_CONF))
-    done = subprocess.run(
-        [*command, "org.apache.hadoop.fs.FsShell", *arguments], check=True, capture_output=True, text=True
-    )
-    return done.stdout
+def admin(*arguments: str) -> str:
+    """Run a command of HDFS's administration, such as `-safemode get`, and return what it prints."""
+    command = [*java(fetch("hadoop"), heap_mb=128, before=str(CLIENT_CONF)), "org.apache.hadoop.hdfs.tools.DFSAdmin"]
+    return subprocess.run([*command, *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def _answers() -> bool:

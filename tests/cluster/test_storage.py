@@ -99,3 +99,9 @@ def test_a_wrong_s3_address_is_named_with_its_setting(monkeypatch: pytest.Monkey
     with pytest.raises(StorageError, match=r"AWS_ENDPOINT_URL \(http://127.0.0.1:9\)"):
         storage.exists("s3a://bucket/photos")
     fsspec.filesystem("s3").clear_instance_cache()
+
+
+def test_only_the_first_of_two_creates_a_document(folder: str) -> None:
+    assert storage.create(f"{folder}/lock", {"run": 1})
+    assert not storage.create(f"{folder}/lock", {"run": 2})
+    assert storage.read_json(f"{folder}/lock") == {"run": 1}
