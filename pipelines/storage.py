@@ -171,8 +171,7 @@ def write_bytes(uri: str, content: bytes) -> None:
         folder = path.rsplit("/", 1)[0]
         fs.makedirs(folder, exist_ok=True)
         aside = f"{folder}/_{uuid.uuid4().hex}.tmp"
-        with fs.open(aside, "wb") as file:
-            file.write(content)
+        fs.pipe_file(aside, content)
         _rename(fs, aside, path)
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import hdfs
+import requests
+import tenacity
+import urllib3
 from fsspec import AbstractFileSystem
 from fsspec.spec import AbstractBufferedFile
 from hdfs.config import Config
@@ -14,6 +17,14 @@ from pipelines.errors import ConfigError
 
 BLOCK_BYTES = 4 * 2**20  # what one request reads
 TIMEOUT_SECONDS = 20.0
+
+# The name node sends a client to data nodes that have just died, too: asked again, it may name another.
+patiently = tenacity.retry(
+    retry=tenacity.retry_if_exception_type((requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError)),
+    wait=tenacity.wait_random_exponential(multiplier=0.1, max=5),
+    stop=tenacity.stop_after_delay(45),
+    reraise=True,
+)
 
 
 class WebHdfs(AbstractFileSystem):  # type: ignore[misc]
@@ -54,6 +65,11 @@ class WebHdfs(AbstractFileSystem):  # type: ignore[misc]
         """Rename in one step; a file at the new place is replaced."""
         self.client._rename(path1, destination=path2, renameoptions="OVERWRITE")
 
+    @patiently
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **_: Any) -> None:
+        """Write a whole file."""
+        self.client.write(path, data=value, overwrite=mode == "overwrite")
+
     def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         if mode == "rb":
             return _ReadFile(self, path, mode="rb", block_size=BLOCK_BYTES)
@@ -66,8 +82,16 @@ class _ReadFile(AbstractBufferedFile):  # type: ignore[misc]
     """A file that is read by ranges."""
 
     def _fetch_range(self, start: int, end: int) -> bytes:
-        with self.fs.client.read(self.path, offset=start, length=end - start) as reader:
-            return bytes(reader.read())
+        length = min(end, self.size) - start
+        return self._fetch(start, length) if length > 0 else b""
+
+    @patiently
+    def _fetch(self, start: int, length: int) -> bytes:
+        with self.fs.client.read(self.path, offset=start, length=length) as reader:
+            content = bytes(reader.read())
+        if len(content) != length:
+            raise requests.ConnectionError(f"{self.path} broke off after {len(content)} of {length} bytes")
+        return content
 
 
 def _info(path: str, status: dict[str, Any]) -> dict[str, Any]:
