@@ -19,6 +19,7 @@ VERBS = {
         "measure a model bundle on a split of a dataset",
     ),
     "score": ("pipelines.score.config:ScoreConfig", "predict the classes of photos or of a dataset"),
+    "doctor": ("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
 }
 SUBMIT_HELP = "Options such as --master yarn --deploy-mode cluster --queue training go to spark-submit as they are."
 

@@ -70,7 +70,7 @@ def test_help_lists_every_key(verb: str) -> None:
     assert "required" in shown.stdout and "default" in shown.stdout
 
 
-@pytest.mark.parametrize("verb", ["ingest", "train", "evaluate", "score"])
+@pytest.mark.parametrize("verb", ["ingest", "train", "evaluate", "score", "doctor"])
 def test_a_wrong_key_ends_with_exit_code_2_before_spark(verb: str) -> None:
     refused = _darkroom(verb, "sorce=/photos")
     assert refused.returncode == 2
