@@ -3,8 +3,10 @@
 import argparse
 import importlib
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import jobs
 from pipelines.config import JobConfig, load
@@ -55,13 +57,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _help(verb: str) -> str:
-    """Return a verb's help: every key with its meaning and default, from the model."""
+    """Return a verb's help: every key with its default, choices and meaning, from the model."""
     lines = [f"usage: darkroom {verb} [CONF.yaml] key=value ... [spark-submit options]", ""]
     lines += [f"{VERBS[verb][1][0].upper()}{VERBS[verb][1][1:]}.", "", "keys:"]
     for key, field in _config_model(verb).model_fields.items():
-        default = "required" if field.is_required() else f"default {field.default!r}"
-        lines.append(f"  {key:24}{field.description} ({default})")
+        lines.append(f"  {key}={'…  (required)' if field.is_required() else _shown(field.default)}")
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        meaning = f"{' | '.join(choices)}. {field.description}" if choices else str(field.description)
+        lines += textwrap.wrap(meaning, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return "\n".join([*lines, "", SUBMIT_HELP])
+
+
+def _shown(default: object) -> str:
+    """Write a default as it would be typed."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"[{','.join(map(str, default))}]" if isinstance(default, tuple) else str(default)
 
 
 def _config_model(verb: str) -> type[JobConfig]:

@@ -19,6 +19,7 @@ def _absolute(uri: str) -> str:
 
 
 Uri = Annotated[str, AfterValidator(_absolute)]
+OptionalUri = Annotated[str, AfterValidator(lambda uri: uri and _absolute(uri))]
 
 
 class JobConfig(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from pipelines.config import JobConfig, Uri, load
 from pipelines.errors import ConfigError
+from pipelines.train.config import TrainConfig
 
 
 class Settings(JobConfig):
@@ -67,7 +68,19 @@ def test_errors_survive_the_way_from_an_executor() -> None:
 def test_help_lists_every_key(verb: str) -> None:
     shown = _darkroom(verb, "--help")
     assert shown.returncode == 0
-    assert "required" in shown.stdout and "default" in shown.stdout
+    assert "target=…  (required)" in shown.stdout
+    assert "  seed=0\n" in _darkroom("ingest", "--help").stdout
+
+
+def test_help_shows_the_choices_of_a_key() -> None:
+    assert "sgd | adam | adamw" in _darkroom("train", "--help").stdout
+
+
+def test_relative_places_of_a_training_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load(TrainConfig, ["dataset=d", "target=m", "run_dir=run", "weights=w.pth"])
+    assert (config.run_dir, config.weights) == (f"file://{tmp_path}/run", f"file://{tmp_path}/w.pth")
+    assert load(TrainConfig, ["dataset=d", "target=m", "weights=imagenet"]).weights == "imagenet"
 
 
 @pytest.mark.parametrize("verb", ["ingest", "train", "evaluate", "score", "doctor"])

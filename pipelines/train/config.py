@@ -1,10 +1,15 @@
 """Settings of `train`."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from pipelines.config import JobConfig, Uri
+from pipelines import storage
+from pipelines.config import JobConfig, OptionalUri, Uri
+
+
+def _weights_uri(weights: str) -> str:
+    return weights if weights in ("", "imagenet") else storage.absolute(weights)
 
 
 class TrainConfig(JobConfig):
@@ -13,7 +18,7 @@ class TrainConfig(JobConfig):
     dataset: Uri = Field(description="dataset made by ingest")
     target: Uri = Field(description="folder of the model bundle; an earlier one is replaced as a whole")
     model: str = Field("resnet18", description="network: a name of torchvision or timm, or package.module:Class")
-    weights: str = Field(
+    weights: Annotated[str, AfterValidator(_weights_uri)] = Field(
         "",
         description="start from a bundle, a .safetensors or .pth file of the same network, or imagenet "
         "(model=tf_efficientnet_lite0); empty for random weights. The last layer is made new for other classes",
@@ -49,7 +54,7 @@ class TrainConfig(JobConfig):
     checkpoint_seconds: float = Field(300.0, gt=0, description="time between checkpoints, seconds")
     max_restarts: int = Field(2, ge=0, description="times that lost processes are started again from the checkpoint")
     seed: int = Field(0, description="of weights, order and augmentation")
-    run_dir: str = Field("", description="folder of checkpoints and metrics, by default TARGET-run")
+    run_dir: OptionalUri = Field("", description="folder of checkpoints and metrics, by default TARGET-run")
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
