@@ -15,6 +15,7 @@ import pyspark
 from pipelines import storage
 
 RESULT_VARIABLE = "DARKROOM_RESULT"  # where a driver on the cluster leaves its last line and exit code
+IMAGE_HOME = "/opt/darkroom"  # where the Dockerfile puts the project
 DRIVER_ENVIRONMENTS = {"yarn": "spark.yarn.appMasterEnv", "k8s": "spark.kubernetes.driverEnv"}
 CONF_FILES = {"yarn": "yarn", "spark": "standalone", "mesos": "mesos", "k8s": "kubernetes"}
 
@@ -39,7 +40,9 @@ def submit(job: Path, words: Sequence[str], options: Sequence[str], target: str)
         environment["PYSPARK_SUBMIT_ARGS"] = shlex.join([*options, "pyspark-shell"])
         os.execve(sys.executable, [sys.executable, str(job), *words], environment)
     spark_submit = str(Path(spark_home) / "bin" / "spark-submit")
-    return _run_on_cluster([spark_submit], options, [str(job), *words], environment, target)
+    in_image = _value(options, "--master").startswith("k8s:")
+    place = f"local://{IMAGE_HOME}/jobs/{job.name}" if in_image else str(job)
+    return _run_on_cluster([spark_submit], options, [place, *words], environment, target)
 
 
 def _run_on_cluster(
@@ -51,7 +54,7 @@ def _run_on_cluster(
     send = []
     if target and master in DRIVER_ENVIRONMENTS:
         send = ["--conf", f"{DRIVER_ENVIRONMENTS[master]}.{RESULT_VARIABLE}={result_uri}"]
-    if not any("spark.pyspark.python" in option for option in options):
+    if master == "yarn" and not any("spark.pyspark.python" in option for option in options):
         send += ["--conf", f"spark.pyspark.python={sys.executable}"]  # the same place on the nodes as here
     submitted = subprocess.run([*command, *send, *options, *job], env=environment, stdout=sys.stderr, check=False)
     if not target or not storage.exists(result_uri):

@@ -12,6 +12,8 @@ from torch import nn
 
 from pipelines.errors import ConfigError
 
+START_SECONDS = 300  # a busy cluster may take this long to give the task slots
+
 
 class World:
     """This process among the others of a run."""
@@ -82,22 +84,29 @@ def launch(spark: SparkSession, work: Callable[..., Any], arguments: tuple[Any, 
     """Run `work(*arguments)` in that many processes, one a task slot; return rank 0's result.
 
     Raises:
-        ConfigError: the session has fewer task slots.
+        ConfigError: there are fewer task slots, or no room on the cluster within five minutes.
     """
     import horovod.spark
+    from horovod.runner.common.util.timeout import TimeoutException
 
     slots = spark.sparkContext.defaultParallelism
-    if slots < num_processes:
+    if str(spark.sparkContext.master).startswith("local") and slots < num_processes:
         raise ConfigError(f"num_processes={num_processes}, but Spark has {slots} task slots; lower it or add cores")
-    results = horovod.spark.run(
-        work,
-        args=arguments,
-        num_proc=num_processes,
-        use_gloo=True,
-        start_timeout=120,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        stdout=sys.stderr,
-        stderr=sys.stderr,
-        verbose=0,
-    )
+    try:
+        results = horovod.spark.run(
+            work,
+            args=arguments,
+            num_proc=num_processes,
+            use_gloo=True,
+            start_timeout=START_SECONDS,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            stdout=sys.stderr,
+            stderr=sys.stderr,
+            verbose=0,
+        )
+    except TimeoutException as error:
+        raise ConfigError(
+            f"num_processes={num_processes} did not all start within {START_SECONDS} s; "
+            "ask for more executors or cores, choose another queue, or lower num_processes"
+        ) from error
     return results[0]
