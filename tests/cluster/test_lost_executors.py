@@ -9,7 +9,7 @@ from pipelines import storage
 from pipelines.dataset import load_manifest
 from tests.bundles import write_bundle
 from tests.cluster.executors import kill_one_when
-from tests.cluster.test_yarn import rows
+from tests.cluster.tables import rows
 from tests.command import darkroom, finish, start
 from tests.photos import write_photos
 

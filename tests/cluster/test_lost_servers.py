@@ -12,7 +12,7 @@ import pytest
 
 from pipelines import storage
 from pipelines.dataset import load_manifest
-from tests.cluster.test_yarn import rows
+from tests.cluster.tables import rows
 from tests.command import darkroom, finish, start
 from tests.photos import write_photos
 from tools.cluster import hadoop

@@ -5,16 +5,14 @@ from pathlib import Path
 import pytest
 
 from pipelines import storage
-from tests.cluster.test_yarn import rows
+from tests.cluster.tables import rows, upload_photos_and_a_text
 from tests.command import darkroom, finish, start
 from tests.photos import write_photos
 
 
 @pytest.fixture(scope="module")
 def work(s3: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = write_photos(tmp_path_factory.mktemp("photos"), 40)
-    (folder / "red" / "text.jpg").write_text("no photo")
-    storage.upload(folder, f"{s3}/photos")
+    upload_photos_and_a_text(tmp_path_factory.mktemp("photos"), f"{s3}/photos")
     return s3
 
 

@@ -1,35 +1,19 @@
 """The four jobs on HDFS under YARN, with the driver on the cluster."""
 
-import io
-from typing import Any
-
-import pyarrow.parquet as pq
 import pytest
 
 from pipelines import storage
 from pipelines.model.bundle import load_bundle
+from tests.cluster.tables import rows, upload_photos_and_a_text
 from tests.command import darkroom, finish, start
-from tests.photos import write_photos
 
 CLUSTER = ("--master", "yarn", "--deploy-mode", "cluster")
 
 
 @pytest.fixture(scope="module")
 def work(hdfs: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = write_photos(tmp_path_factory.mktemp("photos"), 40)
-    (folder / "red" / "text.jpg").write_text("no photo")
-    storage.upload(folder, f"{hdfs}/photos")
+    upload_photos_and_a_text(tmp_path_factory.mktemp("photos"), f"{hdfs}/photos")
     return hdfs
-
-
-def rows(uri: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for entry in storage.entries(uri):
-        if entry.is_dir:
-            found += rows(entry.uri)
-        elif entry.uri.endswith(".parquet"):
-            found += pq.read_table(io.BytesIO(storage.read_bytes(entry.uri))).to_pylist()
-    return found
 
 
 def test_the_four_jobs_run_one_after_the_other(work: str) -> None:
