@@ -95,7 +95,7 @@ def _open(uri: str) -> tuple[AbstractFileSystem, str]:
 
 def _remedy(uri: str) -> str:
     """Say where the settings of a storage are."""
-    if uri.startswith("s3"):
+    if _is_s3(uri):
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "not set, so Amazon's")
         return (
             f"look at bucket and permissions, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or ~/.aws, or the machine's "
@@ -105,6 +105,10 @@ def _remedy(uri: str) -> str:
         folder = os.environ.get("HADOOP_CONF_DIR", "not set")
         return f"look at HADOOP_CONF_DIR ({folder}), HADOOP_USER_NAME, and the name node: is it up, in safe mode?"
     return "look at the path's permissions and the disk's free space"
+
+
+def _is_s3(uri: str) -> bool:
+    return absolute(uri).startswith("s3a://")
 
 
 def local_path(uri: str) -> Path | None:
@@ -165,7 +169,7 @@ def read_bytes(uri: str) -> bytes:
 def write_bytes(uri: str, content: bytes) -> None:
     """Write a whole file; a reader sees the old content or the new, never a part."""
     with filesystem(uri) as (fs, path):
-        if uri.startswith("s3"):
+        if _is_s3(uri):
             fs.pipe_file(path, content)
             return
         folder = path.rsplit("/", 1)[0]
@@ -190,7 +194,7 @@ def create(uri: str, document: Any) -> bool:
     content = json.dumps(document).encode()
     with filesystem(uri) as (fs, path):
         try:
-            if uri.startswith("s3"):
+            if _is_s3(uri):
                 fs.pipe_file(path, content, mode="create")
                 return True
             fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
@@ -207,14 +211,14 @@ def replace(source: str, target: str) -> None:
     One step on disks and HDFS. S3 has no rename: the server copies the objects, then they are deleted.
     """
     place(source, target)
-    if source.startswith("s3"):
+    if _is_s3(source):
         remove(source)
 
 
 def place(source: str, target: str) -> None:
     """Make a file or folder appear at `target`: renamed, or, on S3, copied by the server while the source stays."""
     with filesystem(source) as (fs, old), filesystem(target) as (_, new):
-        if source.startswith("s3"):
+        if _is_s3(source):
             files = fs.find(old)
             fs.copy(files, [new + file.removeprefix(old) for file in files])
             return

@@ -41,21 +41,30 @@ def check_spark(spark: SparkSession) -> Check:
 def check_horovod() -> Check:
     """Horovod must be there with torch and gloo; with NCCL too where there are GPUs."""
     try:
-        import horovod.torch as hvd
         import torch
+
+        from pipelines.train.world import horovod_build
+
+        build = horovod_build()
     except ImportError as error:
         return Check("horovod", f"{error}", "Horovod was not built against this torch; run make setup again")
-    found = f"{importlib.metadata.version('horovod')}, gloo {bool(hvd.gloo_built())}, NCCL {bool(hvd.nccl_built())}"
-    if not hvd.gloo_built():
+    found = f"{importlib.metadata.version('horovod')}, gloo {build.gloo}, NCCL {build.nccl}"
+    if not build.gloo:
         return Check("horovod", found, "processes cannot talk without gloo; run HOROVOD_WITH_GLOO=1 make setup")
-    if torch.cuda.is_available() and not hvd.nccl_built():
+    if torch.cuda.is_available() and not build.nccl:
         return Check("horovod", found, "there are GPUs: run HOROVOD_GPU_OPERATIONS=NCCL make setup")
     return Check("horovod", found)
 
 
 def check_reading(uri: str) -> Check:
     """The file or folder must be there and answer."""
-    return _tried(f"read {uri}", lambda: "there" if storage.exists(uri) else _missing(uri))
+
+    def attempt() -> str:
+        if not storage.exists(uri):
+            raise DarkroomError(f"{uri} does not exist; look at its spelling")
+        return "there"
+
+    return _tried(f"read {uri}", attempt)
 
 
 def check_writing(uri: str) -> Check:
@@ -72,10 +81,6 @@ def check_writing(uri: str) -> Check:
         return "written, read, removed"
 
     return _tried(f"write {uri}", attempt)
-
-
-def _missing(uri: str) -> str:
-    raise DarkroomError(f"{uri} does not exist; look at its spelling")
 
 
 def _tried(name: str, attempt: Callable[[], str]) -> Check:

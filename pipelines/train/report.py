@@ -40,7 +40,7 @@ class _Report:
 
     def __init__(self, config: TrainConfig, manifest: Manifest, tracking_uri: str) -> None:
         self._config, self._num_rows = config, manifest.rows("train")
-        self._num_shown = len(self._read("metrics.json", []))
+        self._num_shown = len(self._history())
         self._log = logging.getLogger(__name__)
         self._mlflow = MlflowRun(config, tracking_uri) if tracking_uri else None
 
@@ -51,11 +51,12 @@ class _Report:
         total = self._config.epochs * self._num_rows
         with tempfile.TemporaryDirectory() as folder, tqdm(total=total, unit="img", disable=None) as bar:
             writer = SummaryWriter(folder)  # type: ignore[no-untyped-call]
-            bar.update(self._rows_done())
+            bar.update(self._rows_done(self._num_shown))
             while True:
                 last_look = finished.wait(LOOK_SECONDS)
-                bar.update(max(0, self._rows_done() - bar.n))
-                for report in self._read("metrics.json", [])[self._num_shown :]:
+                history = self._history()
+                bar.update(max(0, self._rows_done(len(history)) - bar.n))
+                for report in history[self._num_shown :]:
                     self._show(report, writer, Path(folder))
                 if last_look:
                     writer.close()  # type: ignore[no-untyped-call]
@@ -67,13 +68,18 @@ class _Report:
             self._mlflow.end(status)
 
     def _read(self, name: str, default: Any) -> Any:
-        uri = storage.join(self._config.run_uri(), name)
-        return storage.read_json(uri) if storage.exists(uri) else default
+        try:
+            return storage.read_json(storage.join(self._config.run_uri(), name))
+        except FileNotFoundError:
+            return default
 
-    def _rows_done(self) -> int:
-        whole = len(self._read("metrics.json", []))
+    def _history(self) -> list[dict[str, Any]]:
+        history: list[dict[str, Any]] = self._read("metrics.json", [])
+        return history
+
+    def _rows_done(self, num_epochs: int) -> int:
         progress = self._read("progress.json", {"epoch": 0, "rows": 0})
-        return max(whole * self._num_rows, int(progress["epoch"] * self._num_rows + progress["rows"]))
+        return max(num_epochs * self._num_rows, int(progress["epoch"] * self._num_rows + progress["rows"]))
 
     def _show(self, report: dict[str, Any], writer: Any, folder: Path) -> None:
         """Log one epoch, with the time that is left."""

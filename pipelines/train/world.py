@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from pyspark.sql import SparkSession
@@ -78,6 +78,20 @@ class World:
         for name, buffer in model.named_buffers():
             if buffer.is_floating_point():
                 buffer.copy_(self._hvd.allreduce(buffer, op=self._hvd.Average, name=f"buffer.{name}"))
+
+
+class HorovodBuild(NamedTuple):
+    """What the installed Horovod was built with."""
+
+    gloo: bool
+    nccl: bool
+
+
+def horovod_build() -> HorovodBuild:
+    """Look at the installed Horovod; ImportError if it does not fit the installed torch."""
+    import horovod.torch as hvd
+
+    return HorovodBuild(bool(hvd.gloo_built()), bool(hvd.nccl_built()))
 
 
 def launch(spark: SparkSession, work: Callable[..., Any], arguments: tuple[Any, ...], num_processes: int) -> Any:
