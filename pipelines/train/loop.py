@@ -35,19 +35,19 @@ def train_epoch(
     world: World,
     preprocessing: Preprocessing,
     class_weights: torch.Tensor,
-    before_step: Callable[[int], Step],
+    before_step: Callable[[int, int], Step],
 ) -> Pass:
     """Step until no process has a batch left, or one wants to stop.
 
     A step's gradient is that of the weighted mean over the rows of all processes; one without rows adds zeros.
-    `class_weights` is float32 (C,), on the CPU. `before_step` gets the rows seen so far.
+    `class_weights` is float32 (C,), on the CPU. `before_step` gets the steps and the rows done so far.
     """
     _to_training_mode(model)
     sums = torch.zeros(2, dtype=torch.float64, device=world.device)
-    rows_so_far, stopped = 0, False
+    steps_so_far, rows_so_far, stopped = 0, 0, False
     while True:
         batch = next(batches, None)
-        step = before_step(rows_so_far)
+        step = before_step(steps_so_far, rows_so_far)
         share = [len(batch.labels), float(class_weights[batch.labels].sum())] if batch else [0, 0.0]
         rows, weight, stop = world.sum([*share, step.stop], "step")
         stopped = stop > 0
@@ -63,7 +63,7 @@ def train_epoch(
                 if parameter.requires_grad:
                     parameter.grad = torch.zeros_like(parameter)
         optimizer.step()
-        rows_so_far += int(rows)
+        steps_so_far, rows_so_far = steps_so_far + 1, rows_so_far + int(rows)
     loss, hits = world.sum(sums.tolist(), "train")
     return Pass(rows_so_far, loss / max(rows_so_far, 1), hits / max(rows_so_far, 1), stopped)
 

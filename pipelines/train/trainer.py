@@ -60,7 +60,7 @@ class Trainer:
 
     def _run_epoch(self) -> None:
         """Train on what is left of the epoch, validate, report, save a checkpoint."""
-        started, rows_before = time.monotonic(), self._rows
+        started, steps_before, rows_before = time.monotonic(), self._steps, self._rows
         trained = train_epoch(
             self.model,
             self._optimizer,
@@ -68,11 +68,10 @@ class Trainer:
             self.world,
             self.preprocessing,
             self._class_weights,
-            lambda rows: self._before_step(rows_before + rows),
+            lambda steps, rows: self._before_step(steps_before + steps, rows_before + rows),
         )
         self._rows = rows_before + trained.rows
         if trained.stopped:
-            self._steps -= 1  # the last one was announced, but not done
             self.stopped = "max_runtime_seconds"
             self._checkpoint()
             return
@@ -120,15 +119,16 @@ class Trainer:
         )
         return batches_of(shard, self.preprocessing, self.config.batch_size, self.config.num_threads, skip_rows)
 
-    def _before_step(self, rows: int) -> Step:
-        self._rows = rows
+    def _before_step(self, steps: int, rows: int) -> Step:
+        """Take note of what the epoch has done so far; show it and save it where it is time."""
+        done_more = steps > self._steps
+        self._steps, self._rows = steps, rows
         now = time.monotonic()
         if self.world.rank == 0 and now - self._shown_at > PROGRESS_SECONDS:
             self._shown_at = now
             self._write("progress.json", {"epoch": self._epoch, "rows": rows})
-        if now - self._saved_at > self.config.checkpoint_seconds:
+        if done_more and now - self._saved_at > self.config.checkpoint_seconds:
             self._checkpoint()
-        self._steps += 1
         stop = self.world.rank == 0 and self._is_over_time()
         return Step(learning_rate(self.config, self._epoch + rows / self.manifest.rows("train")), stop)
 

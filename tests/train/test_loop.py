@@ -40,7 +40,7 @@ def run(model: nn.Module, some: list[Batch], *, weights: tuple[float, float] = (
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
     seen: list[int] = []
 
-    def before_step(rows: int) -> Step:
+    def before_step(_steps: int, rows: int) -> Step:
         seen.append(rows)
         return Step(0.1, len(seen) > stop_at)
 
