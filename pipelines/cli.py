@@ -6,22 +6,34 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import jobs
 from pipelines.config import JobConfig, load
-from pipelines.errors import DarkroomError
+from pipelines.errors import ConfigError, DarkroomError
+from pipelines.job import report
 from pipelines.submit import submit
 
+
+class Verb(NamedTuple):
+    """What a verb's settings are, what it is for, and, where it needs no Spark, the function that does it."""
+
+    settings: str
+    purpose: str
+    function: str = ""
+
+
 VERBS = {
-    "ingest": ("pipelines.ingest.config:IngestConfig", "turn a source of photos into a Parquet dataset"),
-    "train": ("pipelines.train.config:TrainConfig", "train a network on a dataset with Horovod on Spark"),
-    "evaluate": (
-        "pipelines.evaluate.config:EvaluateConfig",
-        "measure a model bundle on a split of a dataset",
+    "ingest": Verb("pipelines.ingest.config:IngestConfig", "turn a source of photos into a Parquet dataset"),
+    "train": Verb("pipelines.train.config:TrainConfig", "train a network on a dataset with Horovod on Spark"),
+    "evaluate": Verb("pipelines.evaluate.config:EvaluateConfig", "measure a model bundle on a split of a dataset"),
+    "score": Verb("pipelines.score.config:ScoreConfig", "predict the classes of photos or of a dataset"),
+    "doctor": Verb("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
+    "package": Verb(
+        "pipelines.package.config:PackageConfig",
+        "pack the Python environment and Spark's jars for a cluster",
+        "pipelines.package.run:package",
     ),
-    "score": ("pipelines.score.config:ScoreConfig", "predict the classes of photos or of a dataset"),
-    "doctor": ("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
 }
 SUBMIT_HELP = "Options such as --master yarn --deploy-mode cluster --queue training go to spark-submit as they are."
 
@@ -34,7 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         words, options = _split(arguments.words)
-        config = load(_config_model(arguments.verb), words)
+        config = load(_settings(arguments.verb), words)
+        if function := VERBS[arguments.verb].function:
+            if options:
+                raise ConfigError(
+                    f"{' '.join(options)}: this verb starts no Spark and takes no options of spark-submit"
+                )
+            return report(arguments.verb, lambda: _imported(function)(config))
     except DarkroomError as error:
         print(f"darkroom {arguments.verb}: {error}", file=sys.stderr)
         return error.exit_code
@@ -43,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    verbs = "\n".join(f"  {verb:12}{purpose}" for verb, (_, purpose) in VERBS.items())
+    verbs = "\n".join(f"  {verb:12}{found.purpose}" for verb, found in VERBS.items())
     parser = argparse.ArgumentParser(
         prog="darkroom",
         usage="darkroom VERB [CONF.yaml] key=value ... [spark-submit options]",
@@ -58,14 +76,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _help(verb: str) -> str:
     """Return a verb's help: every key with its default, choices and meaning, from the model."""
-    lines = [f"usage: darkroom {verb} [CONF.yaml] key=value ... [spark-submit options]", ""]
-    lines += [f"{VERBS[verb][1][0].upper()}{VERBS[verb][1][1:]}.", "", "keys:"]
-    for key, field in _config_model(verb).model_fields.items():
+    on_spark, purpose = not VERBS[verb].function, VERBS[verb].purpose
+    lines = [f"usage: darkroom {verb} [CONF.yaml] key=value ...{' [spark-submit options]' * on_spark}", ""]
+    lines += [f"{purpose[0].upper()}{purpose[1:]}.", "", "keys:"]
+    for key, field in _settings(verb).model_fields.items():
         lines.append(f"  {key}={'…  (required)' if field.is_required() else _shown(field.default)}")
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
         meaning = f"{' | '.join(choices)}. {field.description}" if choices else str(field.description)
         lines += textwrap.wrap(meaning, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
-    return "\n".join([*lines, "", SUBMIT_HELP])
+    return "\n".join([*lines, *(["", SUBMIT_HELP] if on_spark else [])])
 
 
 def _shown(default: object) -> str:
@@ -75,10 +94,15 @@ def _shown(default: object) -> str:
     return f"[{','.join(map(str, default))}]" if isinstance(default, tuple) else str(default)
 
 
-def _config_model(verb: str) -> type[JobConfig]:
-    module, _, name = VERBS[verb][0].partition(":")
-    model: type[JobConfig] = getattr(importlib.import_module(module), name)
+def _settings(verb: str) -> type[JobConfig]:
+    model: type[JobConfig] = _imported(VERBS[verb].settings)
     return model
+
+
+def _imported(place: str) -> Any:
+    """Import what `module:name` names."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -32,11 +32,16 @@ def main(
     `check` looks at what the model alone cannot (do the inputs exist?), before Spark starts.
     The summary that `run` returns is printed as the last line on stdout, one JSON object.
     """
+    return report(verb, lambda: _run(verb, model, run, words, check))
+
+
+def report(verb: str, work: Callable[[], dict[str, Any]]) -> int:
+    """Do the work of a verb, and say how it ended: `main` without Spark."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("pipelines").setLevel(logging.INFO)
     started = time.monotonic()
     try:
-        summary = _run(verb, model, run, words, check)
+        summary = work()
     except DarkroomError as error:
         return _end(error.exit_code, error=f"darkroom {verb}: {error}")
     except Exception as error:

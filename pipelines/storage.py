@@ -10,7 +10,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -172,10 +171,26 @@ def write_bytes(uri: str, content: bytes) -> None:
         if _is_s3(uri):
             fs.pipe_file(path, content)
             return
-        folder = path.rsplit("/", 1)[0]
-        fs.makedirs(folder, exist_ok=True)
-        aside = f"{folder}/_{uuid.uuid4().hex}.tmp"
+        aside = _aside(fs, path)
         fs.pipe_file(aside, content)
+        _rename(fs, aside, path)
+
+
+def _aside(fs: AbstractFileSystem, path: str) -> str:
+    """Return where a file is written before it gets its name; the same place each time, so that no litter grows."""
+    folder, _, name = path.rpartition("/")
+    fs.makedirs(folder, exist_ok=True)
+    return f"{folder}/_{name}.tmp"
+
+
+def put_file(file: Path, uri: str) -> None:
+    """Copy a file of this machine to `uri`, a part at a time; it appears there whole or not at all."""
+    with filesystem(uri) as (fs, path):
+        if _is_s3(uri):
+            fs.put_file(str(file), path)
+            return
+        aside = _aside(fs, path)
+        fs.put_file(str(file), aside)
         _rename(fs, aside, path)
 
 
@@ -243,4 +258,4 @@ def remove(uri: str) -> None:
 def upload(folder: Path, uri: str) -> None:
     """Copy the files of a folder of this machine to `uri`, in place of those with the same names."""
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        write_bytes(join(uri, *file.relative_to(folder).parts), file.read_bytes())
+        put_file(file, join(uri, *file.relative_to(folder).parts))

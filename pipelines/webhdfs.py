@@ -70,6 +70,12 @@ class WebHdfs(AbstractFileSystem):  # type: ignore[misc]
         """Write a whole file."""
         self.client.write(path, data=value, overwrite=mode == "overwrite")
 
+    @patiently
+    def put_file(self, lpath: str, rpath: str, **_: Any) -> None:
+        """Write a file of this machine, a part at a time."""
+        with open(lpath, "rb") as file:
+            self.client.write(rpath, data=file, overwrite=True)
+
     def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         if mode == "rb":
             return _ReadFile(self, path, mode="rb", block_size=BLOCK_BYTES)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import simplejpeg
-import torch
 from PIL import Image, ImageOps
 
 from pipelines.images.policy import Policy
@@ -138,6 +137,8 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 def resize(pixels: Pixels, height_px: int, width_px: int) -> Pixels:
     """Resize uint8 (H, W, 3) with antialiased bilinear interpolation."""
+    import torch  # takes seconds, and most photos of a dataset may be small enough as they are
+
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0)
     small = torch.nn.functional.interpolate(planes, (height_px, width_px), mode="bilinear", antialias=True)
     return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())
