@@ -26,7 +26,7 @@ def submit(job: Path, words: Sequence[str], options: Sequence[str], target: str)
     In cluster mode `target`'s parent folder is where the driver leaves its result; it is read and deleted.
     """
     conf = job.parent.parent / "conf" / "spark"
-    options = [*_properties(options, conf), *_s3_options(words, conf), *options]
+    options = [*_properties(options, conf), *_s3_options(words, conf), *_archived_python(options), *options]
     spark_home = os.environ.get("SPARK_HOME") or str(Path(pyspark.__file__).parent)
     environment = {
         "PYSPARK_PYTHON": sys.executable,
@@ -85,6 +85,12 @@ def _properties(options: Sequence[str], conf: Path) -> list[str]:
         return []
     kind = CONF_FILES.get(_value(options, "--master").split(":")[0], "local")
     return ["--properties-file", str(conf / f"{kind}.conf")]
+
+
+def _archived_python(options: Sequence[str]) -> list[str]:
+    """Let executors, and a driver on the cluster, use the Python of `--archives ENVIRONMENT#name`."""
+    _, separator, name = _value(options, "--archives").rpartition("#")
+    return ["--conf", f"spark.pyspark.python=./{name}/bin/python"] if separator else []
 
 
 def _s3_options(words: Sequence[str], conf: Path) -> list[str]:

@@ -21,7 +21,7 @@ NOT_FROM_DISTRIBUTIONS = {"direct_url.json", "RECORD", "INSTALLER", "uv_cache.js
 
 
 def files(extras: Sequence[str], skip: Sequence[str]) -> dict[str, Path]:
-    """Return the files by their place in the archive, as in bin/python3.11
+    """Return the files by their place in the archive, as in bin/python3.11.
 
     Raises:
         ConfigError: a package that is needed is not installed here.
