@@ -74,3 +74,19 @@ def test_training_goes_on_from_its_checkpoint(
     history = storage.read_json(f"{work}/trained-run/metrics.json")
     assert [report["rows"] for report in history] == [manifest.rows("train")] * 2
     assert history[0]["rows_since_resume"] < manifest.rows("train")
+
+
+def test_training_begins_again_when_an_executor_dies_before_the_first_step(
+    work: str, undisturbed: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert undisturbed
+    monkeypatch.setenv("WITNESS_FILE", str(tmp_path / "witness"))
+    words = (f"dataset={work}/undisturbed", f"target={work}/begun-twice", "model=tests.train.networks:SlowStart")
+    job = start("train", *words, "image_size=16", "batch_size=16", "augmentation=none", "epochs=1", *YARN)
+    made = tmp_path / "witness-made"
+    kill_one_when(job, lambda: made.exists() and set(made.read_text().split()) - {str(job.pid)} != set())
+    assert not (tmp_path / "witness").exists()
+    _, stderr = finish(job)
+    assert "processes were lost" in stderr
+    rows_seen = [report["rows"] for report in storage.read_json(f"{work}/begun-twice-run/metrics.json")]
+    assert rows_seen == [load_manifest(f"{work}/undisturbed").rows("train")]

@@ -33,3 +33,13 @@ class Failing(Witness):
         if self.training:
             raise RuntimeError("this network does not work")
         return super().forward(images)
+
+
+class SlowStart(Witness):
+    """Writes down the processes that make it, and takes its time."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(num_classes)
+        with Path(f"{os.environ['WITNESS_FILE']}-made").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        time.sleep(1)
