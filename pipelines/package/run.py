@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyspark
 from tqdm import tqdm
@@ -51,14 +51,16 @@ def write_environment(archive: Path, packed: dict[str, Path]) -> None:
         tar.addfile(custom, io.BytesIO(SITECUSTOMIZE))
         for place in sorted(packed):
             with packed[place].open("rb") as source:
-                _add(tar, place, source, os.fstat(source.fileno()))
-            progress.update(packed[place].stat().st_size)
+                progress.update(_add(tar, place, source))
 
 
-def _add(tar: tarfile.TarFile, place: str, source: Any, status: os.stat_result) -> None:
+def _add(tar: tarfile.TarFile, place: str, source: BinaryIO) -> int:
+    """Add an open file, and return its size in bytes."""
+    status = os.fstat(source.fileno())
     member = tarfile.TarInfo(place)
     member.size, member.mode = status.st_size, 0o755 if status.st_mode & 0o100 else 0o644
     tar.addfile(member, source)
+    return member.size
 
 
 def _link(place: str, to: str) -> tarfile.TarInfo:
