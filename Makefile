@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-cluster demo cluster-up cluster-down cluster-status clean
+.PHONY: help setup lock check test test-cluster demo cluster-up cluster-down cluster-status clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
@@ -9,6 +9,11 @@ help: ## Show this list
 
 setup: ## Make .venv with the locked packages; Horovod is built once
 	@tools/setup.sh
+
+lock: setup ## Write requirements.lock anew after a change of pyproject.toml; versions stay unless they must move
+	@uv=$$(command -v uv || echo $${XDG_CACHE_HOME:-$$HOME/.cache}/darkroom/uv/bin/uv); \
+	$$uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --quiet --output-file requirements.lock
 
 check: setup ## Lint, format and types; docs build strictly
 	ruff check .
