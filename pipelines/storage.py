@@ -135,12 +135,43 @@ def names(uri: str) -> list[str]:
 
 def entries(uri: str) -> list[Entry]:
     """Return what is in a folder, sorted by name; links are followed. Empty if there is no such folder."""
+    return sorted(scan(uri))
+
+
+def scan(uri: str) -> Iterator[Entry]:
+    """Yield what is in a folder as the storage lists it, a page in memory at a time, however large the folder."""
     with filesystem(uri) as (fs, path):
         if not fs.isdir(path):
-            return []
-        found = fs.ls(path, detail=True)
-    children = {str(info["name"]).rstrip("/").rsplit("/", 1)[-1]: info for info in found if info["name"] != path}
-    return [_entry(join(uri, name), children[name]) for name in sorted(children)]
+            return
+        for info in _pages(fs, path, uri):
+            name = str(info["name"]).rstrip("/").rsplit("/", 1)[-1]
+            if info["name"].rstrip("/") != path.rstrip("/"):
+                yield _entry(join(uri, name), info)
+
+
+def _pages(fs: AbstractFileSystem, path: str, uri: str) -> Iterator[dict[str, Any]]:
+    """Chain the pages of a folder's listing; fsspec's own `ls` holds all of them at once."""
+    if _is_s3(uri):
+        yield from _s3_pages(fs, path)
+    elif "file" in fs.protocol:
+        with os.scandir(path) as found:
+            yield from map(fs.info, found)
+    else:
+        yield from fs.iterdir(path)
+
+
+def _s3_pages(fs: AbstractFileSystem, path: str) -> Iterator[dict[str, Any]]:
+    bucket, _, key = path.partition("/")
+    request = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else "", "Delimiter": "/"}
+    while True:
+        page = fs.call_s3("list_objects_v2", **request)
+        for folder in page.get("CommonPrefixes", ()):
+            yield {"name": f"{bucket}/{folder['Prefix']}", "type": "directory"}
+        for item in page.get("Contents", ()):
+            yield {**item, "name": f"{bucket}/{item['Key']}", "size": item["Size"], "type": "file"}
+        if not page.get("IsTruncated"):
+            return
+        request["ContinuationToken"] = page["NextContinuationToken"]
 
 
 def stat(uri: str) -> Entry | None:

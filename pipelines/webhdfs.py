@@ -2,6 +2,7 @@
 
 import os
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import tenacity
 import urllib3
 from fsspec import AbstractFileSystem
 from fsspec.spec import AbstractBufferedFile
+from hdfs.client import _Request
 from hdfs.config import Config
 
 from pipelines.errors import ConfigError
 
 BLOCK_BYTES = 4 * 2**20  # what one request reads
 TIMEOUT_SECONDS = 20.0
+_list_page = _Request("GET").to_method("LISTSTATUS_BATCH")  # an operation that hdfs 2.7 has no name for
 
 # The name node sends a client to data nodes that have just died, too: asked again, it may name another.
 patiently = tenacity.retry(
@@ -49,9 +52,19 @@ class WebHdfs(AbstractFileSystem):  # type: ignore[misc]
         return _info(path, status)
 
     def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
-        """List a folder, a page at a time as the name node gives it."""
-        found = [_info(f"{path.rstrip('/')}/{name}", status) for name, status in self.client.list(path, status=True)]
-        return found if detail else [info["name"] for info in found]
+        """List a folder."""
+        return list(self.iterdir(path)) if detail else [info["name"] for info in self.iterdir(path)]
+
+    def iterdir(self, path: str) -> Iterator[dict[str, Any]]:
+        """List a folder, a page in memory at a time, of as many entries as the name node gives (dfs.ls.limit)."""
+        last: dict[str, str] = {}
+        while True:
+            page = _list_page(self.client, path, **last).json()["DirectoryListing"]
+            found = page["partialListing"]["FileStatuses"]["FileStatus"]
+            yield from (_info(f"{path.rstrip('/')}/{status['pathSuffix']}", status) for status in found)
+            if not page["remainingEntries"]:
+                return
+            last = {"startAfter": found[-1]["pathSuffix"]}
 
     def makedirs(self, path: str, exist_ok: bool = True) -> None:  # noqa: ARG002
         """Make a folder and those above it; one that is there is left as it is."""

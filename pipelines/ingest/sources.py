@@ -22,6 +22,7 @@ _ARROW = pa.schema(
     ]
 )
 _BATCH_ROWS = 1000
+FOLDERS_AT_ONCE = 8  # tasks for each slot, so that a large folder does not hold up the small ones behind it
 
 
 def list_files(spark: SparkSession, source: str, *, labelled: bool = True) -> DataFrame:
@@ -30,7 +31,8 @@ def list_files(spark: SparkSession, source: str, *, labelled: bool = True) -> Da
     Without `labelled`, a table needs no column of labels.
 
     A file without an image's extension is skipped. `size_bytes` is null where a table names a file
-    that is not there. Folders are walked by tasks, one for each folder right below the source.
+    that is not there. Folders are walked by tasks, which share the folders right below the source; neither they nor
+    the driver hold a listing in memory.
     """
     if storage.is_dir(source):
         return _walk_folder(spark, source)
@@ -43,11 +45,12 @@ def _walk_folder(spark: SparkSession, source: str) -> DataFrame:
     A source without folders is one class, named for the source. Beside folders, a file straight in
     the source has no label.
     """
-    folders = [name for name in storage.names(source) if storage.is_dir(storage.join(source, name))]
-    rows: list[tuple[str, str | None, bool]] = [(storage.join(source, name), name, True) for name in folders]
+    folders = sorted(entry.uri for entry in storage.scan(source) if entry.is_dir)
+    rows: list[tuple[str, str | None, bool]] = [(uri, uri.rsplit("/", 1)[-1], True) for uri in folders]
     rows.append((source, None if folders else source.rsplit("/", 1)[-1], False))
     frame = spark.createDataFrame(rows, "folder string, label_name string, recurse boolean")
-    return frame.repartition(len(rows)).mapInArrow(_walk_batches, FILES_SCHEMA)
+    tasks = min(len(rows), FOLDERS_AT_ONCE * spark.sparkContext.defaultParallelism)
+    return frame.repartition(tasks).mapInArrow(_walk_batches, FILES_SCHEMA)
 
 
 def _walk_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -57,7 +60,7 @@ def _walk_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]
 
 
 def _walk(folder: str, label_name: str | None, recurse: bool) -> Iterator[dict[str, object]]:
-    for entry in storage.entries(folder):
+    for entry in storage.scan(folder):
         if entry.is_dir and recurse:
             yield from _walk(entry.uri, label_name, recurse)
         elif not entry.is_dir:

@@ -1,5 +1,6 @@
 """The same calls do the same on every storage."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,13 @@ def test_a_folder_lists_its_files_and_folders_by_name(folder: str) -> None:
 def test_a_file_looks_the_same_alone_and_in_its_folder(folder: str) -> None:
     storage.write_bytes(f"{folder}/b.jpg", b"123")
     assert storage.entries(folder) == [storage.stat(f"{folder}/b.jpg")]
+
+
+def test_a_folder_of_more_entries_than_a_page_is_listed_whole(folder: str) -> None:
+    num_files = 250 if folder.startswith("hdfs") else 1100  # pages of 100 in the cluster's conf, of 1000 on S3
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: storage.write_bytes(f"{folder}/{n}", b"1"), range(num_files)))
+    assert sorted(entry.uri for entry in storage.scan(folder)) == sorted(f"{folder}/{n}" for n in range(num_files))
 
 
 def test_what_is_not_there_is_not_there(folder: str) -> None:

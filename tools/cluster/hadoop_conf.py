@@ -60,6 +60,8 @@ def _hdfs(data: Path) -> dict[str, str]:
         "dfs.namenode.datanode.registration.ip-hostname-check": "false",
         "dfs.namenode.safemode.extension": "1000",
         "dfs.heartbeat.interval": "1",
+        # Small pages, so that a test of listing turns one over.
+        "dfs.ls.limit": "100",
         "dfs.namenode.heartbeat.recheck-interval": "5000",
         "dfs.namenode.stale.datanode.interval": "10000",
         "dfs.namenode.redundancy.interval.seconds": "2s",
