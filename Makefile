@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test test-cluster demo cluster-up cluster-down cluster-status clean
+.PHONY: help setup lock check test test-cluster fault-table demo cluster-up cluster-down cluster-status clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
@@ -26,6 +26,9 @@ test: setup ## Run the tests that need nothing but this machine
 
 test-cluster: setup ## Run the tests on a real Hadoop, S3 and Spark standalone, started on loopback; needs Maven
 	pytest tests/cluster
+
+fault-table: setup ## Run the tests that kill something and write docs/faults.md from what they find
+	pytest -m fault --fault-table docs/faults.md
 
 demo: setup ## ingest, train, evaluate and score on digits, or on IMAGES=/a/folder of label/photo.jpg
 	python tools/demo.py $(IMAGES)

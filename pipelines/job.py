@@ -8,12 +8,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from pipelines import storage
 from pipelines.config import Config, load
 from pipelines.errors import DarkroomError
 from pipelines.session import open_session
+from pipelines.spark_errors import explain
 from pipelines.submit import RESULT_VARIABLE
 
 Run = Callable[[SparkSession, Config], dict[str, Any]]
@@ -65,6 +68,10 @@ def _run(
     session = open_session(verb, os.environ.get("AWS_ENDPOINT_URL", ""))
     try:
         return run(session, config)
+    except (Py4JError, PySparkException) as error:
+        if explained := explain(error, config):
+            raise explained from error
+        raise
     finally:
         session.stop()
 

@@ -62,20 +62,21 @@ def join(uri: str, *parts: str) -> str:
 
 
 @contextlib.contextmanager
-def filesystem(uri: str) -> Iterator[tuple[AbstractFileSystem, str]]:
+def filesystem(uri: str, *, to_write: bool = False) -> Iterator[tuple[AbstractFileSystem, str]]:
     """Give the filesystem that holds `uri`, and the path there; the block's errors become one kind.
 
-    FileNotFoundError stays as it is, callers ask for it.
+    FileNotFoundError stays as it is, callers ask for it; `to_write`, it can only mean that a bucket is missing.
 
     Raises:
         StorageError: the storage refuses or does not answer; the message says what to look at.
     """
     try:
         yield _open(uri)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, DarkroomError):
-        raise
     except Exception as error:
-        raise StorageError(f"{uri}: {type(error).__name__}: {error}; {_remedy(uri)}") from error
+        asked_for = (NotADirectoryError, IsADirectoryError, *(() if to_write else (FileNotFoundError,)))
+        if isinstance(error, (*asked_for, DarkroomError)):
+            raise
+        raise StorageError(f"{uri}: {type(error).__name__}: {error}; {remedy(uri)}") from error
 
 
 def _open(uri: str) -> tuple[AbstractFileSystem, str]:
@@ -92,8 +93,8 @@ def _open(uri: str) -> tuple[AbstractFileSystem, str]:
     return fsspec.filesystem("s3", **S3_OPTIONS), rest
 
 
-def _remedy(uri: str) -> str:
-    """Say where the settings of a storage are."""
+def remedy(uri: str) -> str:
+    """Say what to look at when the storage of a URI refuses or does not answer."""
     if _is_s3(uri):
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "not set, so Amazon's")
         return (
@@ -102,8 +103,11 @@ def _remedy(uri: str) -> str:
         )
     if uri.startswith("hdfs"):
         folder = os.environ.get("HADOOP_CONF_DIR", "not set")
-        return f"look at HADOOP_CONF_DIR ({folder}), HADOOP_USER_NAME, and the name node: is it up, in safe mode?"
-    return "look at the path's permissions and the disk's free space"
+        return (
+            f"look at HADOOP_CONF_DIR ({folder}), HADOOP_USER_NAME, the folder's quota (hdfs dfs -count -q), "
+            "and the name node: is it up, in safe mode?"
+        )
+    return "look at the path's permissions and at the free space of its disk and of spark.local.dir"
 
 
 def _is_s3(uri: str) -> bool:
@@ -198,7 +202,7 @@ def read_bytes(uri: str) -> bytes:
 
 def write_bytes(uri: str, content: bytes) -> None:
     """Write a whole file; a reader sees the old content or the new, never a part."""
-    with filesystem(uri) as (fs, path):
+    with filesystem(uri, to_write=True) as (fs, path):
         if _is_s3(uri):
             fs.pipe_file(path, content)
             return
@@ -216,7 +220,7 @@ def _aside(fs: AbstractFileSystem, path: str) -> str:
 
 def put_file(file: Path, uri: str) -> None:
     """Copy a file of this machine to `uri`, a part at a time; it appears there whole or not at all."""
-    with filesystem(uri) as (fs, path):
+    with filesystem(uri, to_write=True) as (fs, path):
         if _is_s3(uri):
             fs.put_file(str(file), path)
             return
@@ -238,7 +242,7 @@ def write_json(uri: str, document: Any) -> None:
 def create(uri: str, document: Any) -> bool:
     """Write a small JSON document where there is none; of two processes at once one gets False."""
     content = json.dumps(document).encode()
-    with filesystem(uri) as (fs, path):
+    with filesystem(uri, to_write=True) as (fs, path):
         try:
             if _is_s3(uri):
                 fs.pipe_file(path, content, mode="create")

@@ -8,21 +8,28 @@ from pathlib import Path
 from typing import Any
 
 HOME = Path(__file__).resolve().parent.parent
+COMMAND = (sys.executable, "-m", "pipelines.cli")
+Job = subprocess.Popen[str]
 
 
-def start(verb: str, *words: str) -> subprocess.Popen[str]:
-    """Start a job in a process group of its own; networks of these tests can be imported."""
+def environment() -> dict[str, str]:
+    """Return variables with which networks of these tests can be imported."""
+    return {**os.environ, "PYTHONPATH": str(HOME)}
+
+
+def start(verb: str, *words: str) -> Job:
+    """Start a job in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pipelines.cli", verb, *words],
+        [*COMMAND, verb, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(HOME)},
+        env=environment(),
         start_new_session=True,
     )
 
 
-def finish(job: subprocess.Popen[str], exit_code: int = 0) -> tuple[str, str]:
+def finish(job: Job, exit_code: int = 0) -> tuple[str, str]:
     """Wait for the job and hold its exit code against the expected one; return stdout and stderr."""
     stdout, stderr = job.communicate(timeout=400)
     assert job.returncode == exit_code, stderr[-3000:]

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from pipelines import storage
 from pipelines.session import open_session
+from tests.fault_table import pytest_addoption, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401
 from tools.cluster import hadoop
 from tools.cluster import s3 as s3_server
 

@@ -1,92 +1,141 @@
-"""Executors that die in the middle of a job cost time, and no row."""
+"""Executors, a node and a driver on YARN that die in the middle of a job cost time, and no row."""
 
+import os
+import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipelines import storage
 from pipelines.dataset import load_manifest
-from tests.bundles import write_bundle
-from tests.cluster.executors import kill_one_when
-from tests.cluster.tables import rows
-from tests.command import darkroom, finish, start
-from tests.photos import write_photos
+from tests.cluster import kills
+from tests.cluster.conftest import Undisturbed
+from tests.cluster.tables import by_id, rows
+from tests.command import Job, darkroom, finish, start
+from tools.cluster import hadoop
+from tools.cluster.process import pid_of
 
 YARN = ("--master", "yarn", "--queue", "batch", "--conf", "spark.driver.host=127.0.0.1")
+ON_THE_CLUSTER = ("--master", "yarn", "--deploy-mode", "cluster", "--queue", "batch")
+SMALL = ("image_size=16", "batch_size=16", "augmentation=none", "checkpoint_seconds=1")
+SAME_ROWS = "the rows of an undisturbed run, and nothing else in the target"
+GOES_ON = "the run goes on from its checkpoint; every epoch has seen every row once"
 
 
-@pytest.fixture(scope="module")
-def work(hdfs: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("photos")
-    write_photos(folder, 150)
-    storage.upload(folder, f"{hdfs}/many-photos")
-    return hdfs
+@pytest.fixture
+def witness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WITNESS_FILE", str(tmp_path / "witness"))
+    monkeypatch.setenv("WITNESS_SECONDS", "0.5")
+    return tmp_path / "witness"
 
 
-def by_id(some: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    assert len({row["image_id"] for row in some}) == len(some)
-    return {row["image_id"]: row for row in some}
+def start_training(undisturbed: Undisturbed, target: str, network: str, *words: str) -> Job:
+    model = f"model=tests.train.networks:{network}"
+    return start("train", f"dataset={undisturbed.dataset}", f"target={target}", model, *SMALL, *words, *YARN)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(work: str) -> list[dict[str, Any]]:
-    darkroom("ingest", f"source={work}/many-photos", f"target={work}/undisturbed")
-    return rows(f"{work}/undisturbed/data")
+def assert_every_epoch_saw_every_row(undisturbed: Undisturbed, target: str, num_epochs: int) -> None:
+    seen = [report["rows"] for report in storage.read_json(f"{target}-run/metrics.json")]
+    assert seen == [load_manifest(undisturbed.dataset).rows("train")] * num_epochs
 
 
-def test_ingest_makes_the_same_rows(work: str, undisturbed: list[dict[str, Any]]) -> None:
-    target = f"{work}/ingested"
-    job = start("ingest", f"source={work}/many-photos", f"target={target}", *YARN)
-    kill_one_when(job, lambda: storage.exists(f"{target}/_staging/_prepared"))
-    finish(job)
-    assert by_id(rows(f"{target}/data")) == by_id(undisturbed)
+def assert_is_the_undisturbed_dataset(undisturbed: Undisturbed, target: str) -> None:
+    assert by_id(rows(f"{target}/data")) == undisturbed.images
     assert storage.names(target) == ["data", "dataset.json", "files", "rejects"]
 
 
-def test_score_gives_one_row_a_photo(work: str, tmp_path: Path) -> None:
-    write_bundle(tmp_path / "model")
-    storage.upload(tmp_path / "model", f"{work}/bundle")
-    words = (f"source={work}/many-photos", f"model={work}/bundle", "engine=torch")
-    darkroom("score", *words, f"target={work}/scored-undisturbed")
-    job = start("score", *words, f"target={work}/scored-disturbed", *YARN)
-    kill_one_when(job, lambda: storage.exists(f"{work}/scored-disturbed/_staging/_scored"))
+@pytest.mark.fault("an executor", during="ingest on YARN", then=SAME_ROWS)
+def test_ingest_without_an_executor_makes_the_same_rows(hdfs: str, undisturbed: Undisturbed) -> None:
+    target = f"{hdfs}/ingested"
+    job = start("ingest", f"source={undisturbed.photos}", f"target={target}", *YARN)
+    kills.kill_when(job, lambda: storage.exists(f"{target}/_staging/_prepared"), kills.first_executor)
     finish(job)
-    one, two = (rows(f"{work}/scored-{name}/predictions") for name in ("disturbed", "undisturbed"))
-    assert len(one) == 450
-    assert by_id(one).keys() == by_id(two).keys()
-    assert all(row["label_name"] == by_id(two)[key]["label_name"] for key, row in by_id(one).items())
+    assert_is_the_undisturbed_dataset(undisturbed, target)
 
 
-def test_training_goes_on_from_its_checkpoint(
-    work: str, undisturbed: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.fault("a machine: node manager, data node, executors", during="ingest on YARN and HDFS", then=SAME_ROWS)
+def test_ingest_without_a_machine_makes_the_same_rows(hdfs: str, undisturbed: Undisturbed) -> None:
+    target = f"{hdfs}/ingested-on-one-machine"
+    job = start("ingest", f"source={undisturbed.photos}", f"target={target}", *YARN)
+    kills.wait_for(job, lambda: storage.exists(f"{target}/_staging/_prepared"))
+    try:
+        for victim in [pid_of("nodemanager1"), pid_of("datanode1"), *kills.executors_on(1)]:
+            os.kill(victim or 0, signal.SIGKILL)
+        finish(job)
+    finally:
+        hadoop.up()
+    assert_is_the_undisturbed_dataset(undisturbed, target)
+
+
+@pytest.mark.fault("the driver", during="ingest on YARN in cluster mode", then=f"the same command again: {SAME_ROWS}")
+def test_ingest_without_its_driver_says_so_and_the_same_command_completes_it(
+    hdfs: str, undisturbed: Undisturbed
 ) -> None:
-    assert undisturbed
-    monkeypatch.setenv("WITNESS_FILE", str(tmp_path / "witness"))
-    monkeypatch.setenv("WITNESS_SECONDS", "0.5")
-    words = (f"dataset={work}/undisturbed", f"target={work}/trained", "model=tests.train.networks:Witness")
-    settings = ("image_size=16", "batch_size=16", "augmentation=none", "epochs=2", "checkpoint_seconds=1")
-    job = start("train", *words, *settings, *YARN)
-    kill_one_when(job, lambda: storage.exists(f"{work}/trained-run/checkpoint.pt"))
+    words = (f"source={undisturbed.photos}", f"target={hdfs}/ingested-twice", *ON_THE_CLUSTER)
+    job = start("ingest", *words)
+    prepared = f"{hdfs}/ingested-twice/_staging/_prepared"
+    kills.kill_when(job, lambda: storage.exists(prepared), kills.application_master)
+    _, stderr = finish(job, exit_code=1)
+    assert "the driver left no result" in stderr
+    assert storage.names(f"{hdfs}/ingested-twice") in ([], ["_lock", "_staging"])
+    darkroom("ingest", *words)
+    assert_is_the_undisturbed_dataset(undisturbed, f"{hdfs}/ingested-twice")
+
+
+@pytest.mark.fault("an executor", during="score on YARN", then="the predictions of an undisturbed run")
+def test_score_without_an_executor_gives_the_same_predictions(hdfs: str, undisturbed: Undisturbed) -> None:
+    target = f"{hdfs}/scored-disturbed"
+    words = (f"source={undisturbed.photos}", f"model={undisturbed.bundle}", "engine=torch")
+    job = start("score", *words, f"target={target}", *YARN)
+    kills.kill_when(job, lambda: storage.exists(f"{target}/_staging/_scored"), kills.first_executor)
+    finish(job)
+    found = by_id(rows(f"{target}/predictions"))
+    assert found.keys() == undisturbed.predictions.keys()
+    for image, row in found.items():
+        expected = undisturbed.predictions[image]
+        assert (row["label_name"], row["uri"]) == (expected["label_name"], expected["uri"])
+        assert row["confidence"] == pytest.approx(expected["confidence"], abs=1e-5)
+
+
+@pytest.mark.usefixtures("witness")
+@pytest.mark.fault("an executor", during="train on YARN, in the middle of an epoch", then=GOES_ON)
+def test_training_goes_on_from_its_checkpoint(hdfs: str, undisturbed: Undisturbed) -> None:
+    target = f"{hdfs}/trained"
+    job = start_training(undisturbed, target, "Witness", "epochs=2")
+    kills.kill_when(job, lambda: storage.exists(f"{target}-run/checkpoint.pt"), kills.first_executor)
     _, stderr = finish(job)
     assert "processes were lost" in stderr
-    manifest = load_manifest(f"{work}/undisturbed")
-    history = storage.read_json(f"{work}/trained-run/metrics.json")
-    assert [report["rows"] for report in history] == [manifest.rows("train")] * 2
-    assert history[0]["rows_since_resume"] < manifest.rows("train")
+    assert_every_epoch_saw_every_row(undisturbed, target, 2)
+    history = storage.read_json(f"{target}-run/metrics.json")
+    assert history[0]["rows_since_resume"] < history[0]["rows"]
 
 
+@pytest.mark.usefixtures("witness")
+@pytest.mark.fault("the executor that writes it", during="a checkpoint of train on YARN", then=GOES_ON)
+def test_training_goes_on_from_the_checkpoint_before_the_one_that_was_cut_off(
+    hdfs: str, undisturbed: Undisturbed
+) -> None:
+    target = f"{hdfs}/trained-heavily"
+    job = start_training(undisturbed, target, "Heavy", "epochs=1")
+    whole, half = f"{target}-run/checkpoint.pt", f"{target}-run/_checkpoint.pt.tmp"
+    kills.wait_for(job, lambda: storage.exists(whole) and kills.executor_of_rank_0())
+    kills.kill_when(job, lambda: storage.exists(half), kills.executor_of_rank_0)
+    assert storage.exists(half), "the checkpoint was whole before its writer was killed"
+    _, stderr = finish(job)
+    assert "processes were lost" in stderr
+    assert not storage.exists(half)
+    assert_every_epoch_saw_every_row(undisturbed, target, 1)
+
+
+@pytest.mark.fault("an executor", during="train on YARN, before the first step", then="the run begins again")
 def test_training_begins_again_when_an_executor_dies_before_the_first_step(
-    work: str, undisturbed: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hdfs: str, undisturbed: Undisturbed, witness: Path
 ) -> None:
-    assert undisturbed
-    monkeypatch.setenv("WITNESS_FILE", str(tmp_path / "witness"))
-    words = (f"dataset={work}/undisturbed", f"target={work}/begun-twice", "model=tests.train.networks:SlowStart")
-    job = start("train", *words, "image_size=16", "batch_size=16", "augmentation=none", "epochs=1", *YARN)
-    made = tmp_path / "witness-made"
-    kill_one_when(job, lambda: made.exists() and set(made.read_text().split()) - {str(job.pid)} != set())
-    assert not (tmp_path / "witness").exists()
+    job = start_training(undisturbed, f"{hdfs}/begun-twice", "SlowStart", "epochs=1")
+    made = Path(f"{witness}-made")
+    begun = lambda: made.exists() and set(made.read_text().split()) - {str(job.pid)} != set()  # noqa: E731
+    kills.kill_when(job, begun, kills.first_executor)
+    assert not witness.exists()
     _, stderr = finish(job)
     assert "processes were lost" in stderr
-    rows_seen = [report["rows"] for report in storage.read_json(f"{work}/begun-twice-run/metrics.json")]
-    assert rows_seen == [load_manifest(f"{work}/undisturbed").rows("train")]
+    assert_every_epoch_saw_every_row(undisturbed, f"{hdfs}/begun-twice", 1)

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines import storage
 from tests.cluster.tables import rows, upload_photos_and_a_text
-from tests.command import darkroom, finish, start
+from tests.command import darkroom
 from tests.photos import write_photos
 
 
@@ -39,15 +39,3 @@ def test_a_second_ingest_adds_only_new_files(work: str, tmp_path: Path) -> None:
     assert darkroom("ingest", f"source={work}/grows", f"target={work}/grown")["read"] == 15
     ids = [row["image_id"] for row in rows(f"{work}/grown/data")]
     assert len(ids) == len(set(ids)) == 45
-
-
-def test_a_bucket_that_is_not_there_is_a_wrong_conf(work: str) -> None:
-    words = ("source=s3a://no-such-bucket/photos", f"target={work}/nothing")
-    _, stderr = finish(start("ingest", *words), exit_code=2)
-    assert "source=s3a://no-such-bucket/photos does not exist" in stderr
-
-
-def test_a_server_that_does_not_answer_is_named_with_its_setting(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    _, stderr = finish(start("ingest", f"source={work}/photos", f"target={work}/nothing"), exit_code=1)
-    assert "AWS_ENDPOINT_URL (http://127.0.0.1:9)" in stderr

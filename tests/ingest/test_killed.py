@@ -33,6 +33,11 @@ def kill_when(job: Any, condition: Any) -> None:
     job.communicate()
 
 
+@pytest.mark.fault(
+    "the driver and all its processes",
+    during="ingest with `--master local[*]`, at two stages",
+    then="readers see nothing; the same command again makes the whole dataset, and nothing else in the target",
+)
 @pytest.mark.parametrize("stage", ["_prepared", "data"])
 def test_a_run_killed_while_it_writes_is_repeated_whole(photos: Path, tmp_path: Path, stage: str) -> None:
     words = (f"source={photos}", f"target={tmp_path}/dataset")
@@ -45,6 +50,11 @@ def test_a_run_killed_while_it_writes_is_repeated_whole(photos: Path, tmp_path: 
     assert not (tmp_path / "dataset" / "_staging").exists()
 
 
+@pytest.mark.fault(
+    "the driver and all its processes",
+    during="ingest of new files into a dataset",
+    then="readers see the old dataset; the same command again adds every new file once",
+)
 def test_new_files_whose_run_is_killed_leave_the_old_dataset(tmp_path: Path) -> None:
     words = (f"source={tmp_path}/photos", f"target={tmp_path}/dataset")
     write_photos(tmp_path / "photos", 10)

@@ -43,3 +43,11 @@ class SlowStart(Witness):
         with Path(f"{os.environ['WITNESS_FILE']}-made").open("a") as file:
             file.write(f"{os.getpid()}\n")
         time.sleep(1)
+
+
+class Heavy(Witness):
+    """Has a checkpoint that takes its time to write."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(num_classes)
+        self.register_buffer("ballast", torch.zeros(96 * 2**20, dtype=torch.uint8))

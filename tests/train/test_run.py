@@ -56,6 +56,11 @@ def wait_for(condition: Any, what: str) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.fault(
+    "a training process",
+    during="train with `--master local[*]`",
+    then="the run goes on from its checkpoint; every epoch has seen every row once",
+)
 def test_a_killed_process_costs_a_checkpoint_and_no_row(
     dataset: Path, tmp_path: Path, witness: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +76,11 @@ def test_a_killed_process_costs_a_checkpoint_and_no_row(
     assert json.loads(stdout.splitlines()[-1])["epochs"] == 2
 
 
+@pytest.mark.fault(
+    "the driver and all its processes",
+    during="train with `--master local[*]`",
+    then="the same command again goes on from the checkpoint; every epoch has seen every row once",
+)
 def test_a_killed_driver_leaves_a_run_that_goes_on(
     dataset: Path, tmp_path: Path, witness: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
