@@ -32,7 +32,7 @@ Config = TypeVar("Config", bound=JobConfig)
 
 
 def load(model: type[Config], words: Sequence[str]) -> Config:
-    """Build `model` from `[CONF.yaml] key=value …`; later words win over the file.
+    """Build `model` from `[CONF.yaml] key=value …`; later words win over the file. `a.b=1` is the entry `b` of `a`.
 
     Raises:
         ConfigError: names every key that is unknown, missing or of the wrong type.
@@ -41,9 +41,10 @@ def load(model: type[Config], words: Sequence[str]) -> Config:
     for position, word in enumerate(words):
         key, separator, value = word.partition("=")
         if separator:
-            settings[key] = _scalar(value)
+            _put(settings, key, _scalar(value))
         elif position == 0:
-            settings.update(_read_yaml(word))
+            for name, setting in _read_yaml(word).items():
+                _put(settings, str(name), setting)
         else:
             raise ConfigError(f"expected key=value, got {word!r}")
     try:
@@ -51,6 +52,19 @@ def load(model: type[Config], words: Sequence[str]) -> Config:
     except ValidationError as error:
         problems = "\n  ".join(_explain(model, problem) for problem in error.errors())
         raise ConfigError(f"the settings are wrong:\n  {problems}") from error
+
+
+def _put(settings: dict[str, Any], key: str, value: Any) -> None:
+    """Set a key; `model_args.width` is the entry `width` of `model_args`."""
+    head, dot, rest = key.partition(".")
+    if not dot:
+        settings[key] = value
+        return
+    inner = settings.get(head, {})
+    if not isinstance(inner, dict):
+        raise ConfigError(f"{key}={value}: {head} is {inner!r} already and has no entries; give one or the other")
+    settings[head] = dict(inner)
+    _put(settings[head], rest, value)
 
 
 def _scalar(text: str) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyspark
 
 from pipelines import storage
+from pipelines.model import code
 
 RESULT_VARIABLE = "DARKROOM_RESULT"  # where a driver on the cluster leaves its last line and exit code
 IMAGE_HOME = "/opt/darkroom"  # where the Dockerfile puts the project
@@ -23,7 +24,8 @@ CONF_FILES = {"yarn": "yarn", "spark": "standalone", "mesos": "mesos", "k8s": "k
 def submit(job: Path, words: Sequence[str], options: Sequence[str], target: str) -> int:
     """Run the job with spark-submit's `options`; return its exit code, or become the job.
 
-    In cluster mode `target`'s parent folder is where the driver leaves its result; it is read and deleted.
+    In cluster mode `target`'s parent folder is where the user's own code waits for the driver, and where the driver
+    leaves its result; both are deleted at the end.
     """
     conf = job.parent.parent / "conf" / "spark"
     options = [*_properties(options, conf), *_s3_options(words, conf), *_archived_python(options), *options]
@@ -49,14 +51,20 @@ def _run_on_cluster(
     command: list[str], options: Sequence[str], job: list[str], environment: dict[str, str], target: str
 ) -> int:
     """Wait for the driver, then say what it said: its last line, its error, its exit code."""
-    result_uri = storage.join(target.rsplit("/", 1)[0], f".darkroom-{uuid.uuid4().hex}.json")
+    aside = storage.join(target.rsplit("/", 1)[0], f".darkroom-{uuid.uuid4().hex}")
+    result_uri = f"{aside}.json"
     master = _value(options, "--master").split(":")[0]
     send = []
     if target and master in DRIVER_ENVIRONMENTS:
         send = ["--conf", f"{DRIVER_ENVIRONMENTS[master]}.{RESULT_VARIABLE}={result_uri}"]
     if master == "yarn" and not any("spark.pyspark.python" in option for option in options):
         send += ["--conf", f"spark.pyspark.python={sys.executable}"]  # the same place on the nodes as here
-    submitted = subprocess.run([*command, *send, *options, *job], env=environment, stdout=sys.stderr, check=False)
+    job = code.send(job, aside) if target else job
+    try:
+        submitted = subprocess.run([*command, *send, *options, *job], env=environment, stdout=sys.stderr, check=False)
+    finally:
+        if target:
+            storage.remove(aside)
     if not target or not storage.exists(result_uri):
         print("darkroom: the driver left no result; its log is with the cluster manager", file=sys.stderr)
         return submitted.returncode or 1

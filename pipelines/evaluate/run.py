@@ -25,7 +25,7 @@ def check(config: EvaluateConfig) -> None:
         DataError: no dataset, or no rows in the split.
         ConfigError: no bundle, or one with other classes.
     """
-    manifest, bundle = load_manifest(config.dataset), load_bundle(config.model)
+    manifest, bundle = load_manifest(config.dataset), load_bundle(config.model, config.trust_code)
     if not manifest.rows(config.split):
         raise DataError(f"dataset={config.dataset} has no rows in split={config.split}")
     if unknown := sorted(set(manifest.classes) - set(bundle.info.classes)):
@@ -34,7 +34,7 @@ def check(config: EvaluateConfig) -> None:
 
 def evaluate(spark: SparkSession, config: EvaluateConfig) -> dict[str, Any]:
     """Run one evaluation and return its main figures; an earlier result is replaced."""
-    manifest, bundle = load_manifest(config.dataset), load_bundle(config.model)
+    manifest, bundle = load_manifest(config.dataset), load_bundle(config.model, config.trust_code)
     choice = choose_engine(bundle, config.engine, 1)
     about = {
         "split": config.split,
@@ -46,7 +46,11 @@ def evaluate(spark: SparkSession, config: EvaluateConfig) -> dict[str, Any]:
     }
     rows = spark.read.parquet(split_uri(config.dataset, config.split))
     with staged(config.target) as staging:
-        scored = _predict(rows, ModelUse(config.model, choice.name), storage.join(staging, "predictions"))
+        scored = _predict(
+            rows,
+            ModelUse(config.model, choice.name, trust_code=config.trust_code),
+            storage.join(staging, "predictions"),
+        )
         metrics = measure(scored, bundle.info.classes)
         if metrics.num_images != (expected := manifest.rows(config.split)):
             raise DarkroomError(f"{metrics.num_images} of {expected} rows of {config.split} were scored; run it again")

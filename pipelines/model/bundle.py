@@ -4,8 +4,9 @@ import hashlib
 import json
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from torch import nn
 
 from pipelines import storage
 from pipelines.errors import ConfigError, DataError
-from pipelines.model.architectures import build
+from pipelines.model.architectures import Network, build
 from pipelines.model.archive import pack, unpack
+from pipelines.model.code import Code, is_own
 from pipelines.model.network import InferenceNetwork
 from pipelines.model.preprocess import Preprocessing, from_bytes
 
@@ -26,13 +28,27 @@ ARCHIVE = ".tar.gz"
 GRAPH = ("graph/model.xml", "graph/model.bin")
 
 
+class OwnCode(BaseModel):
+    """Code that a model was made with: FILE.py:NAME or MODULE:NAME, and the SHA-256 of its files in code/PART/."""
+
+    model_config = ConfigDict(frozen=True)
+
+    entry: str
+    files: dict[str, str]
+
+
 class BundleInfo(BaseModel):
-    """model.json: everything about a model but its weights. `classes[index]` names an output."""
+    """model.json: everything about a model but its weights. `classes[index]` names an output.
+
+    `code["model"]` is what `architecture` names, if that is the user's own.
+    """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
     model_id: str = ""
     architecture: str
+    model_args: dict[str, Any] = {}
+    code: dict[str, OwnCode] = {}
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     training: dict[str, Any]
@@ -57,11 +73,28 @@ class Bundle:
     def network(self) -> InferenceNetwork:
         """Return the network in evaluation mode, built once."""
         if self._network is None:
-            model = build(self.info.architecture, len(self.info.classes))
+            model = build(self._described(), len(self.info.classes))
             model.load_state_dict(self.weights())
             preprocessing = self.info.preprocessing
             self._network = InferenceNetwork(model, preprocessing.mean, preprocessing.std).eval()
         return self._network
+
+    def _described(self) -> Network:
+        """Return which network it is, with the code that the bundle brings.
+
+        Raises:
+            DataError: the code is not what model.json describes.
+        """
+        own = self.info.code.get("model")
+        if own is None:
+            return Network(self.info.architecture, self.info.model_args)
+        sources = []
+        for path, expected in own.files.items():
+            content = self._read(f"code/model/{path}")
+            if hashlib.sha256(content).hexdigest() != expected:
+                raise DataError(f"code/model/{path} of the bundle is not the file that {INFO} describes; copy it again")
+            sources.append((path, content.decode()))
+        return Network(self.info.architecture, self.info.model_args, Code(own.entry, tuple(sources)))
 
     def classify(self, content: bytes) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return the probabilities float32 (C,) of one file's bytes; Rejected if it is no usable image."""
@@ -80,11 +113,20 @@ class Bundle:
         return xml, weights
 
 
-def save_bundle(target: str, model: nn.Module, info: BundleInfo, check_images: torch.Tensor) -> BundleInfo:
+def save_bundle(
+    target: str,
+    model: nn.Module,
+    info: BundleInfo,
+    check_images: torch.Tensor,
+    codes: Mapping[str, Code] = MappingProxyType({}),
+) -> BundleInfo:
     """Write TARGET/ and TARGET.tar.gz aside, then rename them; older ones are replaced as a whole.
 
-    `check_images` are uint8 (N, 3, S, S). Returns the description with its model_id.
+    `check_images` are uint8 (N, 3, S, S), `codes` what the user's own parts were made of. Returns the description
+    with its model_id.
     """
+    sources = {f"code/{part}/{path}": text.encode() for part, code in codes.items() for path, text in code.sources}
+    info = info.model_copy(update={"code": {part: _own_code(code) for part, code in codes.items()}})
     network = InferenceNetwork(model.cpu(), info.preprocessing.mean, info.preprocessing.std).eval()
     weights = save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
     info = info.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
@@ -92,7 +134,7 @@ def save_bundle(target: str, model: nn.Module, info: BundleInfo, check_images: t
     with torch.inference_mode():
         check = save({"images": check_images.contiguous(), "probabilities": network(check_images).contiguous()})
     description = json.dumps(info.model_dump(mode="json"), indent=2, ensure_ascii=False).encode() + b"\n"
-    files = {INFO: description, WEIGHTS: weights, CHECK: check, **_export_graph(network, check_images)}
+    files = {INFO: description, WEIGHTS: weights, CHECK: check, **_export_graph(network, check_images), **sources}
     aside = f"{target}.part"
     storage.remove(aside)
     for name, content in files.items():
@@ -101,6 +143,11 @@ def save_bundle(target: str, model: nn.Module, info: BundleInfo, check_images: t
     storage.remove(target)
     storage.replace(aside, target)
     return info
+
+
+def _own_code(code: Code) -> OwnCode:
+    hashes = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in code.sources}
+    return OwnCode(entry=code.entry, files=hashes)
 
 
 def _export_graph(network: InferenceNetwork, example: torch.Tensor) -> dict[str, bytes]:
@@ -115,11 +162,11 @@ def _export_graph(network: InferenceNetwork, example: torch.Tensor) -> dict[str,
         return {name: (Path(folder) / Path(name).name).read_bytes() for name in GRAPH}
 
 
-def load_bundle(uri: str) -> Bundle:
-    """Read a bundle: its folder or its `.tar.gz`.
+def load_bundle(uri: str, trust_code: bool = False) -> Bundle:
+    """Read a bundle: its folder or its `.tar.gz`. `trust_code` allows that code which it brings is run.
 
     Raises:
-        ConfigError: there is no bundle.
+        ConfigError: there is no bundle, or it brings code that is not trusted.
         DataError: its files do not fit together.
     """
     try:
@@ -132,6 +179,12 @@ def load_bundle(uri: str) -> Bundle:
         raise DataError(f"{INFO} of model={uri} is damaged: {error}") from error
     if hashlib.sha256(weights).hexdigest() != info.weights_sha256:
         raise DataError(f"{WEIGHTS} of model={uri} is not the file that {INFO} describes; copy the bundle again")
+    if is_own(info.architecture) and not trust_code:
+        files = ", ".join(f"code/model/{path}" for path in info.code["model"].files) if "model" in info.code else ""
+        raise ConfigError(
+            f"model={uri} runs code of its own, {info.architecture} ({files or 'of an installed package'}); "
+            "if you know who wrote it, give trust_code=true"
+        )
     return Bundle(info, weights, read)
 
 

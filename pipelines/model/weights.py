@@ -11,7 +11,7 @@ from torch import nn
 
 from pipelines import storage
 from pipelines.errors import ConfigError
-from pipelines.model.architectures import build
+from pipelines.model.architectures import Network, build
 from pipelines.model.bundle import load_bundle
 
 IMAGENET_ARCHITECTURE = "tf_efficientnet_lite0"
@@ -39,7 +39,7 @@ def read_weights(source: str, architecture: str) -> Pretrained:
         return _imagenet(architecture)
     if source.endswith((".safetensors", ".pth", ".pt")):
         return Pretrained(_read_file(source))
-    bundle = load_bundle(source)
+    bundle = load_bundle(source, trust_code=True)  # its tensors alone are read, its code is not run
     how = bundle.info.preprocessing
     return Pretrained(bundle.weights(), how.mean, how.std, how.interpolation, bundle.info.classes)
 
@@ -82,20 +82,22 @@ def _imagenet(architecture: str) -> Pretrained:
     return Pretrained(renamed, mean=(127 / 255,) * 3, std=(128 / 255,) * 3, interpolation="bicubic")
 
 
-def head_of(architecture: str) -> set[str]:
+def head_of(network: Network | str) -> set[str]:
     """Return the names of the parameters whose shape follows the number of classes: the last layer's."""
-    two, three = (build(architecture, num_classes).state_dict() for num_classes in (2, 3))
+    if isinstance(network, Network):
+        network = network._replace(args={key: value for key, value in network.args.items() if key != "num_classes"})
+    two, three = (build(network, num_classes).state_dict() for num_classes in (2, 3))
     return {name for name in two if two[name].shape != three[name].shape}
 
 
-def start_from(model: nn.Module, architecture: str, pretrained: Pretrained, classes: tuple[str, ...]) -> None:
+def start_from(model: nn.Module, network: Network | str, pretrained: Pretrained, classes: tuple[str, ...]) -> None:
     """Load weights into `model`; its last layer stays as it is, unless they come from the same classes.
 
     Raises:
         ConfigError: names or shapes of the other layers differ.
     """
     expected = model.state_dict()
-    head = set() if pretrained.classes == classes else head_of(architecture)
+    head = set() if pretrained.classes == classes else head_of(network)
     given = {name: tensor for name, tensor in pretrained.tensors.items() if name not in head}
     missing = sorted(set(expected) - head - set(given))
     unknown = sorted(set(given) - set(expected))
@@ -105,8 +107,9 @@ def start_from(model: nn.Module, architecture: str, pretrained: Pretrained, clas
         if given[name].shape != expected[name].shape
     ]
     if missing or unknown or wrong:
+        name = network if isinstance(network, str) else network.name
         raise ConfigError(
-            f"the weights are not of model={architecture}: {len(missing)} layers missing {missing[:3]}, "
+            f"the weights are not of model={name}: {len(missing)} layers missing {missing[:3]}, "
             f"{len(unknown)} unknown {unknown[:3]}, {len(wrong)} of another shape {wrong[:3]}"
         )
     model.load_state_dict(given, strict=False)

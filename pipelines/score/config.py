@@ -13,6 +13,7 @@ class ScoreConfig(JobConfig):
     source: Uri = Field(description="a dataset, a folder of photos, a .lst file, or a .csv/.parquet table")
     model: Uri = Field(description="folder of a model bundle")
     target: Uri = Field(description="folder for predictions and rejects; an earlier result there is replaced")
+    trust_code: bool = Field(False, description="run the code of its own that the bundle may bring")
     engine: Literal["auto", "torch", "openvino"] = Field(
         "auto", description="auto is the fastest whose answers agree with torch on the bundle's check batch"
     )

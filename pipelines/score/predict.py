@@ -47,6 +47,7 @@ class ModelUse(NamedTuple):
     top_k: int = 5
     batch_size: int = 16
     num_threads: int = 1
+    trust_code: bool = False
 
 
 class Decoded(NamedTuple):
@@ -77,7 +78,7 @@ def _score_batches(batches: Iterator[pa.RecordBatch], use: ModelUse) -> Iterator
 @functools.lru_cache(maxsize=1)
 def _open(use: ModelUse) -> tuple[Bundle, Engine]:
     torch.set_num_threads(use.num_threads)
-    bundle = load_bundle(use.uri)
+    bundle = load_bundle(use.uri, use.trust_code)
     return bundle, open_engine(bundle, use.engine, use.num_threads)
 
 

@@ -24,18 +24,20 @@ def check(config: ScoreConfig) -> None:
     """Look at source and model before Spark starts.
 
     Raises:
-        ConfigError: one of them does not exist.
+        ConfigError: one of them does not exist, or the model brings code that is not trusted.
+        DataError: the model is damaged.
     """
     for key in ("source", "model"):
         if not storage.exists(uri := getattr(config, key)):
             raise ConfigError(f"{key}={uri} does not exist")
+    load_bundle(config.model, config.trust_code)
 
 
 def score(spark: SparkSession, config: ScoreConfig) -> dict[str, Any]:
     """Run one scoring job and return its counts; an earlier result is replaced as a whole."""
-    bundle = load_bundle(config.model)
+    bundle = load_bundle(config.model, config.trust_code)
     choice = choose_engine(bundle, config.engine, config.num_threads)
-    use = ModelUse(config.model, choice.name, config.top_k, config.batch_size, config.num_threads)
+    use = ModelUse(config.model, choice.name, config.top_k, config.batch_size, config.num_threads, config.trust_code)
     with staged(config.target) as staging:
         inputs, num_inputs, num_skipped = _inputs(spark, config, staging)
         _write(score_images(inputs, use), staging)

@@ -13,9 +13,10 @@ from petastorm.errors import NoDataAvailableError
 from pipelines import storage
 from pipelines.dataset import split_uri
 from pipelines.images.decode import decode_canonical
-from pipelines.model.preprocess import Preprocessing, to_input
+from pipelines.model.preprocess import Preprocessing, resize_square, to_input
 from pipelines.train.augment import augment, random_of
 from pipelines.train.legacy_filesystem import legacy
+from pipelines.train.own import Augmentation
 
 
 class Shard(NamedTuple):
@@ -82,16 +83,26 @@ def _reader(shard: Shard, **part: Any) -> Any:
 
 
 def batches_of(
-    shard: Shard, preprocessing: Preprocessing, batch_size: int, num_threads: int, skip_rows: int = 0
+    shard: Shard,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    num_threads: int,
+    skip_rows: int = 0,
+    own: Augmentation | None = None,
 ) -> Iterator[Batch]:
-    """Yield the shard's batches, decoded ahead on threads; the first `skip_rows` rows are not decoded."""
+    """Yield the shard's batches, decoded ahead on threads; the first `skip_rows` rows are not decoded.
+
+    `own` changes the pixels in place of the shard's augmentation.
+    """
     rows = islice(rows_of(shard), skip_rows, None)
 
     def decode(row: Row) -> torch.Tensor:
         pixels = decode_canonical(row.image)
+        random = random_of(shard.seed, shard.epoch, row.image_id)
+        if own:
+            return resize_square(own(pixels, random), preprocessing.crop_px, preprocessing.interpolation)
         if shard.augmentation == "none":
             return to_input(pixels, preprocessing)
-        random = random_of(shard.seed, shard.epoch, row.image_id)
         return augment(pixels, shard.augmentation, preprocessing.crop_px, preprocessing.interpolation, random)
 
     with ThreadPoolExecutor(num_threads) as pool:

@@ -1,15 +1,29 @@
 """Settings of `train`."""
 
-from typing import Annotated, Literal, Self
+import difflib
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pipelines import storage
 from pipelines.config import JobConfig, OptionalUri, Uri
+from pipelines.model.code import absolute, is_own
 
 
 def _weights_uri(weights: str) -> str:
     return weights if weights in ("", "imagenet") else storage.absolute(weights)
+
+
+def _one_of(*names: str) -> AfterValidator:
+    """Take one of the names, or the user's own code."""
+
+    def check(name: str) -> str:
+        if name in names or is_own(name):
+            return absolute(name)
+        near = "".join(f"did you mean {other}? " for other in difflib.get_close_matches(name, names, n=1))
+        raise ValueError(f"{near}known are {', '.join(filter(None, names))}, FILE.py:NAME and MODULE:NAME")
+
+    return AfterValidator(check)
 
 
 class TrainConfig(JobConfig):
@@ -17,7 +31,10 @@ class TrainConfig(JobConfig):
 
     dataset: Uri = Field(description="dataset made by ingest")
     target: Uri = Field(description="folder of the model bundle; an earlier one is replaced as a whole")
-    model: str = Field("resnet18", description="network: a name of torchvision or timm, or package.module:Class")
+    model: Annotated[str, AfterValidator(absolute)] = Field(
+        "resnet18", description="network: a name of torchvision or timm, or your own, FILE.py:CLASS or MODULE:CLASS"
+    )
+    model_args: dict[str, Any] = Field({}, description="arguments of the network, as in model_args.width=64")
     weights: Annotated[str, AfterValidator(_weights_uri)] = Field(
         "",
         description="start from a bundle, a .safetensors or .pth file of the same network, or imagenet "
@@ -28,7 +45,18 @@ class TrainConfig(JobConfig):
     batch_size: int = Field(32, ge=1, description="images a step in each process")
     learning_rate: float = Field(0.001, gt=0, description="peak of the learning rate, for one process")
     scale_learning_rate: bool = Field(True, description="multiply learning_rate by num_processes")
-    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="algorithm of the updates")
+    loss: Annotated[str, _one_of("cross_entropy")] = Field(
+        "cross_entropy", description="cross_entropy, or your own: (logits, labels) to one loss a row"
+    )
+    loss_args: dict[str, Any] = Field({}, description="arguments of the loss, as in loss_args.label_smoothing=0.1")
+    metric: Annotated[str, _one_of("")] = Field(
+        "", description="your own figure of the val split: (labels, probabilities) to a number, or several by name"
+    )
+    metric_args: dict[str, Any] = Field({}, description="arguments of your own metric")
+    optimizer: Annotated[str, _one_of("sgd", "adam", "adamw")] = Field(
+        "adamw", description="sgd | adam | adamw, or your own torch.optim.Optimizer"
+    )
+    optimizer_args: dict[str, Any] = Field({}, description="more arguments of it, as in optimizer_args.nesterov=true")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     weight_decay: float = Field(0.0, ge=0, description="of the optimizer")
     schedule: Literal["constant", "step", "cosine"] = Field("cosine", description="learning rate after the warm-up")
@@ -38,9 +66,12 @@ class TrainConfig(JobConfig):
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="balanced: a class counts in the loss as if all had as many photos"
     )
-    augmentation: Literal["none", "crop", "crop_color", "crop_color_transform"] = Field(
-        "crop", description="random square crops and mirroring; also colours; also rotation, shear and aspect"
+    augmentation: Annotated[str, _one_of("none", "crop", "crop_color", "crop_color_transform")] = Field(
+        "crop",
+        description="none | crop | crop_color | crop_color_transform: random square crops and mirroring; also colours; "
+        "also rotation, shear and aspect. Or your own: (pixels, random) to pixels",
     )
+    augmentation_args: dict[str, Any] = Field({}, description="arguments of your own augmentation")
     image_size: int = Field(224, ge=8, description="side of the network's square input, pixels")
     early_stopping: bool = Field(False, description="stop when validation stands still, keep the best epoch")
     early_stopping_min_epochs: int = Field(5, ge=1, description="epochs before early stopping may happen")
@@ -62,6 +93,9 @@ class TrainConfig(JobConfig):
             raise ValueError("schedule=step and step_epochs=[…] belong together; give both or neither")
         if self.freeze_backbone and not self.weights:
             raise ValueError("freeze_backbone=true would train the last layer on random features; give weights=…")
+        for part in ("augmentation", "metric"):
+            if getattr(self, f"{part}_args") and not is_own(getattr(self, part)):
+                raise ValueError(f"{part}_args are for your own {part}; give {part}=FILE.py:NAME too")
         return self
 
     def run_uri(self) -> str:

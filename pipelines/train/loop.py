@@ -9,6 +9,7 @@ from torch import nn
 from pipelines.model.network import normalise
 from pipelines.model.preprocess import Preprocessing
 from pipelines.train.batches import Batch
+from pipelines.train.own import Loss
 from pipelines.train.world import World
 
 
@@ -26,6 +27,7 @@ class Pass(NamedTuple):
     loss: float
     accuracy: float
     stopped: bool = False
+    answers: tuple[torch.Tensor, torch.Tensor] | None = None  # labels (N,), probabilities (N, C)
 
 
 def train_epoch(
@@ -34,6 +36,7 @@ def train_epoch(
     batches: Iterator[Batch],
     world: World,
     preprocessing: Preprocessing,
+    loss_of: Loss,
     class_weights: torch.Tensor,
     before_step: Callable[[int, int], Step],
 ) -> Pass:
@@ -57,7 +60,7 @@ def train_epoch(
             group["lr"] = step.learning_rate
         optimizer.zero_grad()
         if batch:
-            sums += _backward(model, batch, weight, preprocessing, class_weights, world.device)
+            sums += _backward(model, batch, weight, preprocessing, loss_of, class_weights, world.device)
         else:
             for parameter in model.parameters():
                 if parameter.requires_grad:
@@ -82,6 +85,7 @@ def _backward(
     batch: Batch,
     total_weight: float,
     preprocessing: Preprocessing,
+    loss_of: Loss,
     class_weights: torch.Tensor,
     device: torch.device,
 ) -> torch.Tensor:
@@ -93,24 +97,37 @@ def _backward(
     of_classes = class_weights[labels].to(device)
     labels, weights = labels.to(device), weights.to(device)
     logits = model(_input(images.to(device), preprocessing))  # (B, C)
-    losses = nn.functional.cross_entropy(logits, labels, reduction="none") * weights
+    losses = loss_of(logits, labels) * weights
     ((losses * of_classes).sum() / total_weight).backward()  # type: ignore[no-untyped-call]
     hits = ((logits.argmax(1) == labels) * weights).sum()
     return torch.stack([losses.sum().detach(), hits]).double()
 
 
-def validate(model: nn.Module, batches: Iterator[Batch], world: World, preprocessing: Preprocessing) -> Pass:
-    """Measure the split of all processes; the loss is not weighted."""
+def validate(
+    model: nn.Module,
+    batches: Iterator[Batch],
+    world: World,
+    preprocessing: Preprocessing,
+    loss_of: Loss,
+    *,
+    keep_answers: bool = False,
+) -> Pass:
+    """Measure the split of all processes; the loss is not weighted. Rank 0 gets all answers where they are kept."""
     model.eval()
     sums = torch.zeros(3, dtype=torch.float64)
+    answers: list[torch.Tensor] = []
     with torch.inference_mode():
         for images, labels in batches:
             labels = labels.to(world.device)
             logits = model(_input(images.to(world.device), preprocessing))
-            loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
+            loss = loss_of(logits, labels).sum()
             sums += torch.tensor([len(labels), loss.item(), (logits.argmax(1) == labels).sum().item()])
+            if keep_answers:
+                answers.append(torch.cat([labels[:, None], logits.float().softmax(1)], 1).cpu())
     rows, loss_sum, hits = world.sum(sums.tolist(), "validate")
-    return Pass(int(rows), loss_sum / max(rows, 1), hits / max(rows, 1))
+    gathered = world.gather(answers) if keep_answers else None
+    both = (gathered[:, 0].long(), gathered[:, 1:]) if gathered is not None else None
+    return Pass(int(rows), loss_sum / max(rows, 1), hits / max(rows, 1), answers=both)
 
 
 def _input(images: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:

@@ -9,10 +9,12 @@ from pipelines import storage
 from pipelines.dataset import Manifest, load_manifest
 from pipelines.errors import ConfigError, DarkroomError, DataError
 from pipelines.lock import locked
-from pipelines.model.architectures import build, check_output
+from pipelines.model.architectures import build
 from pipelines.model.weights import read_weights, start_from
 from pipelines.train.checkpoint import load_checkpoint
 from pipelines.train.config import TrainConfig
+from pipelines.train.dry_run import dry_run
+from pipelines.train.own import Codes, collect_own, network_of
 from pipelines.train.report import reporting
 from pipelines.train.tracking import check_tracking
 from pipelines.train.worker import FAILURE, work
@@ -20,11 +22,11 @@ from pipelines.train.world import launch
 
 
 def check(config: TrainConfig, tracking_uri: str = "") -> None:
-    """Look at dataset, network, weights and run_dir before Spark starts.
+    """Look at dataset, network, weights and run_dir before Spark starts, and try a step on made-up images.
 
     Raises:
         DataError: no dataset, or one without training rows.
-        ConfigError: an unknown network, weights of another one, or a run_dir of another run.
+        ConfigError: an unknown network, one that does not fit, weights of another one, or a run_dir of another run.
     """
     manifest = load_manifest(config.dataset)
     if not manifest.rows("train"):
@@ -32,22 +34,24 @@ def check(config: TrainConfig, tracking_uri: str = "") -> None:
     if config.early_stopping and not manifest.rows("val"):
         raise ConfigError(f"early_stopping=true needs a val split, but dataset={config.dataset} has none")
     check_tracking(tracking_uri)
-    check_output(config.model, len(manifest.classes), config.image_size)
+    codes = collect_own(config)
+    dry_run(config, codes, len(manifest.classes))
     if config.weights:
-        model = build(config.model, len(manifest.classes))
-        start_from(model, config.model, read_weights(config.weights, config.model), manifest.classes)
-    load_checkpoint(config, manifest.dataset_id)
+        network = network_of(config, codes)
+        model = build(network, len(manifest.classes))
+        start_from(model, network, read_weights(config.weights, config.model), manifest.classes)
+    load_checkpoint(config, manifest.dataset_id, codes)
 
 
 def train(spark: SparkSession, config: TrainConfig, tracking_uri: str = "") -> dict[str, Any]:
     """Run one training and return its metrics; a run_dir with a checkpoint goes on from there."""
-    manifest = load_manifest(config.dataset)
+    manifest, codes = load_manifest(config.dataset), collect_own(config)
     with locked(config.run_uri()), reporting(config, manifest, tracking_uri):
-        result = _launch(spark, config, manifest)
+        result = _launch(spark, config, manifest, codes)
     return {**result, "model": config.target, "archive": f"{config.target}.tar.gz", "run_dir": config.run_uri()}
 
 
-def _launch(spark: SparkSession, config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
+def _launch(spark: SparkSession, config: TrainConfig, manifest: Manifest, codes: Codes) -> dict[str, Any]:
     """Start the processes, again from the last checkpoint where some of them were lost.
 
     Raises:
@@ -57,7 +61,7 @@ def _launch(spark: SparkSession, config: TrainConfig, manifest: Manifest) -> dic
     for restarts_left in range(config.max_restarts, -1, -1):
         storage.remove(failure_uri)
         try:
-            result: dict[str, Any] = launch(spark, work, (config, manifest), config.num_processes)
+            result: dict[str, Any] = launch(spark, work, (config, manifest, codes), config.num_processes)
             return result
         except DarkroomError:
             raise

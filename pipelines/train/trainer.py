@@ -15,6 +15,7 @@ from pipelines.train.batches import Batch, Shard, batches_of
 from pipelines.train.checkpoint import load_checkpoint, save_checkpoint
 from pipelines.train.config import TrainConfig
 from pipelines.train.loop import Pass, Step, train_epoch, validate
+from pipelines.train.own import Codes, augmentation_of, figures_of, loss_of, metric_of
 from pipelines.train.schedule import learning_rate
 from pipelines.train.stopping import best_epoch, stands_still
 from pipelines.train.world import World
@@ -29,18 +30,20 @@ class Trainer:
         self,
         config: TrainConfig,
         manifest: Manifest,
+        codes: Codes,
         preprocessing: Preprocessing,
         world: World,
         model: torch.nn.Module,
         optimizer: torch.optim.Optimizer,
     ) -> None:
         """Begin at the start, or where the run's checkpoint is."""
-        self.config, self.manifest, self.preprocessing, self.world = config, manifest, preprocessing, world
+        self.config, self.manifest, self.codes = config, manifest, codes
+        self.preprocessing, self.world = preprocessing, world
         self.model, self.history, self.stopped = model, list[dict[str, Any]](), ""
         self._best: dict[str, torch.Tensor] | None = None
         self._epoch, self._steps, self._rows, self._seconds_before = 0, 0, 0, 0.0
         self._started = self._saved_at = self._shown_at = time.monotonic()
-        if state := load_checkpoint(config, manifest.dataset_id):
+        if state := load_checkpoint(config, manifest.dataset_id, codes):
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
             self.history, self.stopped, self._best = state["history"], state["stopped"], state["best"]
@@ -50,6 +53,8 @@ class Trainer:
                 self.stopped = ""
         self._optimizer = world.share(model, optimizer)
         self._class_weights = class_weights_of(config, manifest)
+        self._loss, self._augmentation = loss_of(config, codes), augmentation_of(config, codes)
+        self._metric = metric_of(config, codes)
 
     def run(self) -> None:
         """Train to the end; the model is then that of the last epoch, or of the best with early stopping."""
@@ -67,6 +72,7 @@ class Trainer:
             self._batches("train", self._steps * self.config.batch_size),
             self.world,
             self.preprocessing,
+            self._loss,
             self._class_weights,
             lambda steps, rows: self._before_step(steps_before + steps, rows_before + rows),
         )
@@ -79,7 +85,14 @@ class Trainer:
             expected = self.manifest.rows("train")
             raise DarkroomError(f"epoch {self._epoch} saw {self._rows} rows of {expected}; run it again")
         self.world.average_buffers(self.model)
-        checked = validate(self.model, self._batches("val"), self.world, self.preprocessing)
+        checked = validate(
+            self.model,
+            self._batches("val"),
+            self.world,
+            self.preprocessing,
+            self._loss,
+            keep_answers=bool(self._metric),
+        )
         self.history.append(self._report(trained, checked, time.monotonic() - started))
         self._epoch, self._steps, self._rows = self._epoch + 1, 0, 0
         self._judge()
@@ -92,8 +105,16 @@ class Trainer:
         report |= {"loss": trained.loss, "accuracy": trained.accuracy}
         if checked.rows:
             report |= {"val_rows": checked.rows, "val_loss": checked.loss, "val_accuracy": checked.accuracy}
+            report |= self._own_figures(checked)
         rate = self._optimizer.param_groups[0]["lr"]
         return {**report, "learning_rate": rate, "seconds": seconds, "images_per_second": trained.rows / seconds}
+
+    def _own_figures(self, checked: Pass) -> dict[str, float]:
+        """Return the user's own figures of the validation, called val_NAME."""
+        if not self._metric or not checked.answers:
+            return {}
+        figures = figures_of(self._metric, self.codes["metric"].name, *checked.answers)
+        return {f"val_{name}": figure for name, figure in figures.items()}
 
     def _judge(self) -> None:
         """Keep the best weights and stop early, where the run asks for it."""
@@ -117,7 +138,8 @@ class Trainer:
             self.config.seed,
             self.config.augmentation if training else "none",
         )
-        return batches_of(shard, self.preprocessing, self.config.batch_size, self.config.num_threads, skip_rows)
+        own = self._augmentation if training else None
+        return batches_of(shard, self.preprocessing, self.config.batch_size, self.config.num_threads, skip_rows, own)
 
     def _before_step(self, steps: int, rows: int) -> Step:
         """Take note of what the epoch has done so far; show it and save it where it is time."""
@@ -144,7 +166,8 @@ class Trainer:
             state |= {"seconds": self._seconds()}
             state |= {"history": self.history, "stopped": self.stopped, "best": self._best}
             model, optimizer = self.model.state_dict(), self._optimizer.state_dict()
-            save_checkpoint(self.config, self.manifest.dataset_id, {**state, "model": model, "optimizer": optimizer})
+            state |= {"model": model, "optimizer": optimizer}
+            save_checkpoint(self.config, self.manifest.dataset_id, self.codes, state)
         self._saved_at = time.monotonic()
 
     def _write(self, name: str, document: Any) -> None:

@@ -5,7 +5,6 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch import nn
 
 from pipelines import __version__, storage
 from pipelines.dataset import Manifest
@@ -15,6 +14,7 @@ from pipelines.model.preprocess import Preprocessing
 from pipelines.model.weights import Pretrained, freeze_all_but, head_of, read_weights, start_from
 from pipelines.train.batches import Shard, batches_of
 from pipelines.train.config import TrainConfig
+from pipelines.train.own import PARTS, Codes, network_of, optimizer_of
 from pipelines.train.stopping import best_epoch
 from pipelines.train.trainer import Trainer
 from pipelines.train.world import World
@@ -22,14 +22,14 @@ from pipelines.train.world import World
 FAILURE = "failure.json"
 
 
-def work(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
+def work(config: TrainConfig, manifest: Manifest, codes: Codes) -> dict[str, Any]:
     """Train to the end; rank 0 returns the run's metrics.
 
     An error of the code is written to the run's folder: the driver must not start such a run again.
     """
     world = World()
     try:
-        return _work(config, manifest, world)
+        return _work(config, manifest, codes, world)
     except Exception as error:
         if not world.lost_another(error):
             failure = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
@@ -37,30 +37,21 @@ def work(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
         raise
 
 
-def _work(config: TrainConfig, manifest: Manifest, world: World) -> dict[str, Any]:
+def _work(config: TrainConfig, manifest: Manifest, codes: Codes, world: World) -> dict[str, Any]:
     torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)
     pretrained = read_weights(config.weights, config.model) if config.weights else Pretrained({})
     preprocessing = preprocessing_of(config, manifest, pretrained)
-    model = build(config.model, len(manifest.classes))
+    network = network_of(config, codes)
+    model = build(network, len(manifest.classes))
     if config.weights:
-        start_from(model, config.model, pretrained, manifest.classes)
+        start_from(model, network, pretrained, manifest.classes)
     if config.freeze_backbone:
-        freeze_all_but(model, head_of(config.model))
+        freeze_all_but(model, head_of(network))
     model = model.to(world.device)
-    trainer = Trainer(config, manifest, preprocessing, world, model, optimizer_of(config, model))
+    trainer = Trainer(config, manifest, codes, preprocessing, world, model, optimizer_of(config, codes, model))
     trainer.run()
     return _save(trainer) if world.rank == 0 else {}
-
-
-def optimizer_of(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """Make the optimizer of the parameters that are not frozen."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    rate, decay = config.learning_rate, config.weight_decay
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=config.momentum)
-    adam = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-    return adam(parameters, lr=rate, weight_decay=decay)
 
 
 def preprocessing_of(config: TrainConfig, manifest: Manifest, pretrained: Pretrained) -> Preprocessing:
@@ -77,20 +68,23 @@ def preprocessing_of(config: TrainConfig, manifest: Manifest, pretrained: Pretra
 
 def _save(trainer: Trainer) -> dict[str, Any]:
     """Write the bundle; return the metrics of its epoch, and why the run ended early if it did."""
-    config, manifest, history = trainer.config, trainer.manifest, trainer.history
+    config, manifest, history, codes = trainer.config, trainer.manifest, trainer.history, trainer.codes
     split = "val" if manifest.rows("val") else "train"
     shard = Shard(config.dataset, split, 0, 1, 0, config.seed)
     images = next(islice(batches_of(shard, trainer.preprocessing, 16, 1), 1)).images
     chosen = (history[best_epoch(history)] if config.early_stopping else history[-1]) if history else {}
     result = {**chosen, "stopped": trainer.stopped}
+    network = network_of(config, codes)
+    own = {part: codes[part].entry for part in PARTS if part in codes}
     info = BundleInfo(
-        architecture=config.model,
+        architecture=network.name,
+        model_args=config.model_args,
         classes=manifest.classes,
         preprocessing=trainer.preprocessing,
-        training=config.model_dump(exclude={"dataset", "target", "run_dir"}),
+        training={**config.model_dump(exclude={"dataset", "target", "run_dir"}), **own},
         dataset_id=manifest.dataset_id,
         metrics=result,
         code_version=__version__,
     )
-    saved = save_bundle(config.target, trainer.model, info, images)
+    saved = save_bundle(config.target, trainer.model, info, images, codes)
     return {"model_id": saved.model_id, "epochs": len(history), **result}

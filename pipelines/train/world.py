@@ -67,6 +67,13 @@ class World:
         total: list[float] = self._hvd.allreduce(tensor, op=self._hvd.Sum, name=name).tolist()
         return total
 
+    def gather(self, parts: list[torch.Tensor]) -> torch.Tensor | None:
+        """Return the rows of all processes on rank 0, None elsewhere; `parts` are float32 (N, K), maybe none."""
+        from horovod.torch.functions import allgather_object
+
+        everywhere = [part for parts_of_one in allgather_object(parts, name="gather") for part in parts_of_one]
+        return torch.cat(everywhere) if everywhere and self.rank == 0 else None
+
     def lost_another(self, error: Exception) -> bool:
         """Say whether the error only tells that another process has gone."""
         from horovod.common.exceptions import HorovodInternalError

@@ -1,4 +1,4 @@
-"""Networks that the tests train: they write down which images they saw."""
+"""Networks that the tests train: they write down which images they saw, not what the driver tries them on."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ class Witness(nn.Module):
         self.layer = nn.Linear(3, num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if self.training:
+        if self.training and "HOROVOD_RANK" in os.environ:
             ids = sorted({hashlib.md5(image.numpy().tobytes()).hexdigest() for image in images})
             with Path(os.environ["WITNESS_FILE"]).open("a") as file:
                 file.write(f"{os.getpid()} {' '.join(ids)}\n")
@@ -30,7 +30,7 @@ class Failing(Witness):
     """Fails in training."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if self.training:
+        if self.training and "HOROVOD_RANK" in os.environ:
             raise RuntimeError("this network does not work")
         return super().forward(images)
 

@@ -1,6 +1,7 @@
 """One pass of training, in one process alone."""
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from pipelines.train.loop import Pass, Step, train_epoch
 from pipelines.train.trainer import class_weights_of
 
 HOW = Preprocessing(policy=Policy(), resize_px=8, crop_px=8, mean=(0.5,) * 3, std=(0.5,) * 3)
+LOSS = functools.partial(nn.functional.cross_entropy, reduction="none")
 
 
 class Alone:
@@ -44,7 +46,7 @@ def run(model: nn.Module, some: list[Batch], *, weights: tuple[float, float] = (
         seen.append(rows)
         return Step(0.1, len(seen) > stop_at)
 
-    return train_epoch(model, optimizer, iter(some), Alone(), HOW, torch.tensor(weights), before_step)  # type: ignore[arg-type]
+    return train_epoch(model, optimizer, iter(some), Alone(), HOW, LOSS, torch.tensor(weights), before_step)  # type: ignore[arg-type]
 
 
 def test_rows_are_counted_with_a_last_batch_of_one() -> None:
