@@ -15,7 +15,7 @@ from pipelines.images.policy import Policy
 from pipelines.images.reject import Rejected
 
 PREPARED_SCHEMA = (
-    "image_id string, uri string, label_name string, size_bytes long, modified_at double, "
+    "image_id string, uri string, label_name string, split string, size_bytes long, modified_at double, "
     "width_px int, height_px int, image binary, moments array<double>, reason string, message string"
 )
 _ARROW = pa.schema(
@@ -23,6 +23,7 @@ _ARROW = pa.schema(
         ("image_id", pa.string()),
         ("uri", pa.string()),
         ("label_name", pa.string()),
+        ("split", pa.string()),
         ("size_bytes", pa.int64()),
         ("modified_at", pa.float64()),
         ("width_px", pa.int32()),
@@ -65,7 +66,7 @@ def in_batches(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> Iterator[pa
 
 
 def _prepare_file(file: dict[str, Any], policy: Policy) -> dict[str, Any]:
-    row = {key: file[key] for key in ("uri", "label_name", "size_bytes", "modified_at")}
+    row = {key: file[key] for key in ("uri", "label_name", "split", "size_bytes", "modified_at")}
     content = None
     try:
         content = read_image(file["uri"], file["size_bytes"], policy)

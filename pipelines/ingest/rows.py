@@ -8,10 +8,11 @@ from pipelines.dataset import COLUMNS
 OUTCOMES = ("accepted", "duplicate", "rejected")
 
 
-def split_of(image_id: Column, *, val_percent: int, test_percent: int) -> Column:
-    """Return train, val or test, decided by the content hash alone: copies never sit on both sides."""
-    bucket = F.conv(F.substring(image_id, 1, 8), 16, 10).cast("long") % 100
-    return F.when(bucket < test_percent, "test").when(bucket < test_percent + val_percent, "val").otherwise("train")
+def split_of(*, val_percent: int, test_percent: int) -> Column:
+    """Return train, val or test: what the source says, else by the content hash: copies never sit on both sides."""
+    bucket = F.conv(F.substring("image_id", 1, 8), 16, 10).cast("long") % 100
+    by_hash = F.when(bucket < test_percent, "test").when(bucket < test_percent + val_percent, "val").otherwise("train")
+    return F.coalesce(F.col("split"), by_hash)
 
 
 def decide_outcomes(prepared: DataFrame, known_ids: DataFrame) -> DataFrame:
@@ -45,15 +46,16 @@ def arrange(
     """
     key = F.xxhash64(F.col("image_id"), F.lit(seed))
     labels = F.create_map(*[F.lit(part) for pair in enumerate(classes) for part in reversed(pair)])
-    same_image = Window.partitionBy("split", "key", "image_id").orderBy("uri", "modified_at")
+    same_image = Window.partitionBy("key", "image_id").orderBy("uri", "modified_at")
     return (
         prepared.where(F.col("reason").isNull())
         .join(F.broadcast(known_ids.select("image_id")), "image_id", "left_anti")
-        .withColumn("split", split_of(F.col("image_id"), val_percent=val_percent, test_percent=test_percent))
+        .withColumn("split", split_of(val_percent=val_percent, test_percent=test_percent))
         .withColumn("key", key)
         .withColumn("label", labels[F.col("label_name")].cast("long"))
         .repartition(num_files, "key")
         .withColumn("copy", F.row_number().over(same_image))
         .where(F.col("copy") == 1)
+        .sortWithinPartitions("split", "key", "image_id")
         .select(*COLUMNS, "split")
     )

@@ -107,12 +107,18 @@ def _classes(new: DataFrame, old: Manifest | None) -> tuple[str, ...]:
     """Keep the order of known classes, so that labels stay; append new ones by name."""
     known = old.classes if old else ()
     found = {row[0] for row in new.select("label_name").distinct().collect()} - {None}
-    return (*known, *sorted(found - set(known)))
+    return (*known, *sorted(found - set(known), key=_place))
+
+
+def _place(class_name: str) -> tuple[bool, int, str]:
+    """Sort by name; numbers, as .lst files have them, come first and in their own order."""
+    is_number = class_name.isascii() and class_name.isdigit()
+    return not is_number, int(class_name) if is_number else 0, class_name
 
 
 def _stage_files(prepared: DataFrame, known: DataFrame, config: IngestConfig, uri: str) -> DataFrame:
     rows = decide_outcomes(prepared.drop("image"), _accepted_ids(known))
-    split = split_of(F.col("image_id"), val_percent=config.val_percent, test_percent=config.test_percent)
+    split = split_of(val_percent=config.val_percent, test_percent=config.test_percent)
     names = ("uri", "size_bytes", "modified_at", "label_name", "image_id", "outcome", "reason", "moments")
     return _stage(rows.select(*names, F.when(F.col("outcome") == "accepted", split).alias("split")), uri)
 

@@ -2,22 +2,25 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines import storage
+from pipelines.dataset import SPLITS
 from pipelines.errors import DataError
 from pipelines.images.policy import EXTENSIONS
 
-FILES_SCHEMA = "uri string, size_bytes long, modified_at double, label_name string, skipped boolean"
+FILES_SCHEMA = "uri string, size_bytes long, modified_at double, label_name string, split string, skipped boolean"
 _ARROW = pa.schema(
     [
         ("uri", pa.string()),
         ("size_bytes", pa.int64()),
         ("modified_at", pa.float64()),
         ("label_name", pa.string()),
+        ("split", pa.string()),
         ("skipped", pa.bool_()),
     ]
 )
@@ -26,7 +29,7 @@ FOLDERS_AT_ONCE = 8  # tasks for each slot, so that a large folder does not hold
 
 
 def list_files(spark: SparkSession, source: str, *, labelled: bool = True) -> DataFrame:
-    """Return one row a file: uri, size in bytes, time of change, label, and whether it is skipped.
+    """Return one row a file: uri, size in bytes, time of change, label, split if given, and whether it is skipped.
 
     Without `labelled`, a table needs no column of labels.
 
@@ -70,6 +73,7 @@ def _walk(folder: str, label_name: str | None, recurse: bool) -> Iterator[dict[s
                 "size_bytes": entry.size_bytes,
                 "modified_at": entry.modified_at,
                 "label_name": label_name,
+                "split": None,
                 "skipped": extension not in EXTENSIONS,
             }
 
@@ -86,41 +90,48 @@ def _in_batches(rows: Iterator[dict[str, object]]) -> Iterator[pa.RecordBatch]:
 
 
 def _read_table(spark: SparkSession, source: str, labelled: bool) -> DataFrame:
-    """Return (path, label_name) of a list; a .lst line is `index <tab> label <tab> path`."""
+    """Return (path, label_name, split) of a list; a .lst line is `index <tab> label <tab> path`."""
     if source.endswith(".lst"):
         lines = spark.read.csv(source, sep="\t", schema="number string, label string, path string")
         whole = F.col("label").cast("double").cast("int").cast("string")
-        return lines.select("path", F.coalesce(whole, F.col("label")).alias("label_name"))
+        return lines.select(
+            "path", F.coalesce(whole, F.col("label")).alias("label_name"), F.lit(None).cast("string").alias("split")
+        )
     kind = source.rsplit(".", 1)[-1].lower()
     if kind not in ("csv", "parquet"):
         raise DataError(f"source={source} is neither a folder nor a .lst, .csv or .parquet file")
     table = spark.read.csv(source, header=True) if kind == "csv" else spark.read.parquet(source)
     if missing := {"path", *(["label"] if labelled else [])} - set(table.columns):
         raise DataError(f"source={source} lacks {sorted(missing)}; its columns are {table.columns}")
-    if "label" not in table.columns:
-        table = table.withColumn("label", F.lit(None))
-    return table.select("path", F.col("label").cast("string").alias("label_name"))
+    for column in {"label", "split"} - set(table.columns):
+        table = table.withColumn(column, F.lit(None))
+    table = table.select("path", F.col("label").cast("string").alias("label_name"), F.col("split").cast("string"))
+    wrong = table.where(F.col("split").isNotNull() & ~F.col("split").isin(*SPLITS)).first()
+    if wrong:
+        raise DataError(f"source={source}: split={wrong['split']!r} of {wrong['path']} is none of {', '.join(SPLITS)}")
+    return table
 
 
 def _stat_table(spark: SparkSession, table: DataFrame, folder: str) -> DataFrame:
     def stat(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield from _in_batches(_stat(row["path"], row["label_name"], folder) for row in batch.to_pylist())
+            yield from _in_batches(_stat(row, folder) for row in batch.to_pylist())
 
     tasks = spark.sparkContext.defaultParallelism
     return table.repartition(tasks).mapInArrow(stat, FILES_SCHEMA)
 
 
-def _stat(path: str | None, label_name: str | None, folder: str) -> dict[str, object]:
+def _stat(row: dict[str, Any], folder: str) -> dict[str, object]:
     """Look up one file that a table names; relative paths start at the table's folder."""
-    uri = path or ""
+    uri = row["path"] or ""
     if "://" not in uri:
         uri = storage.absolute(uri) if uri.startswith("/") else storage.join(folder, uri)
-    entry = storage.stat(uri) if path else None
+    entry = storage.stat(uri) if uri else None
     return {
         "uri": uri,
         "size_bytes": entry.size_bytes if entry else None,
         "modified_at": entry.modified_at if entry else None,
-        "label_name": label_name,
+        "label_name": row["label_name"],
+        "split": row["split"],
         "skipped": False,
     }

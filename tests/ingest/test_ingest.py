@@ -173,3 +173,33 @@ def test_petastorm_reads_the_dataset(target: Path) -> None:
     url = f"file://{target}/data/split=train"
     with make_batch_reader(url, reader_pool_type="dummy", num_epochs=1) as reader:
         assert sum(len(batch.image) for batch in reader) == load_manifest(str(target)).rows("train")
+
+
+def write_table(folder: Path, *lines: str) -> Path:
+    (folder / "table.csv").write_text("\n".join(["path,label,split", *lines]))
+    return folder / "table.csv"
+
+
+def test_a_table_may_decide_the_split_and_copies_stay_on_one_side(spark: SparkSession, tmp_path: Path) -> None:
+    write_photos(tmp_path, 2, classes=("red",))
+    shutil.copy(tmp_path / "red" / "000.jpg", tmp_path / "red" / "copy.jpg")
+    lines = ("red/000.jpg,red,val", "red/001.jpg,red,train", "red/copy.jpg,red,train")
+    counts = run(spark, write_table(tmp_path, *lines), tmp_path / "dataset", val_percent=0, test_percent=0)
+    assert counts["rows"] == {"train": 1, "val": 1, "test": 0}
+    held = {
+        (file.parent.name, row["uri"])
+        for file in (tmp_path / "dataset" / "data").rglob("*.parquet")
+        for row in pq.ParquetFile(file).read().to_pylist()
+    }
+    assert held == {("split=val", f"file://{tmp_path}/red/000.jpg"), ("split=train", f"file://{tmp_path}/red/001.jpg")}
+
+
+def test_an_unknown_split_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="split='valid' of red/000.jpg is none of train, val, test"):
+        run(spark, write_table(tmp_path, "red/000.jpg,red,valid"), tmp_path / "dataset")
+
+
+def test_classes_that_are_numbers_are_in_the_order_of_numbers(spark: SparkSession, tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", 1, classes=("10", "2", "0", "x"))
+    run(spark, tmp_path / "photos", tmp_path / "dataset")
+    assert load_manifest(str(tmp_path / "dataset")).classes == ("0", "2", "10", "x")
