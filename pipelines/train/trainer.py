@@ -21,6 +21,7 @@ from pipelines.train.stopping import best_epoch, stands_still
 from pipelines.train.world import World
 
 PROGRESS_SECONDS = 2.0
+STOP = "stop"  # a file of this name in run_dir ends a run as the time limit does
 
 
 class Trainer:
@@ -42,6 +43,7 @@ class Trainer:
         self.model, self.history, self.stopped = model, list[dict[str, Any]](), ""
         self._best: dict[str, torch.Tensor] | None = None
         self._epoch, self._steps, self._rows, self._seconds_before = 0, 0, 0, 0.0
+        self._asked_to_stop = self._is_asked_to_stop()
         self._started = self._saved_at = self._shown_at = time.monotonic()
         if state := load_checkpoint(config, manifest.dataset_id, codes):
             model.load_state_dict(state["model"])
@@ -49,8 +51,8 @@ class Trainer:
             self.history, self.stopped, self._best = state["history"], state["stopped"], state["best"]
             self._epoch, self._steps, self._rows = state["epoch"], state["steps"], state["rows"]
             self._seconds_before = state["seconds"]
-            if self.stopped == "max_runtime_seconds" and not self._is_over_time():
-                self.stopped = ""
+            going_on = {"max_runtime_seconds": not self._is_over_time(), STOP: not self._asked_to_stop}
+            self.stopped = "" if going_on.get(self.stopped) else self.stopped
         self._optimizer = world.share(model, optimizer)
         self._class_weights = class_weights_of(config, manifest)
         self._loss, self._augmentation = loss_of(config, codes), augmentation_of(config, codes)
@@ -78,7 +80,7 @@ class Trainer:
         )
         self._rows = rows_before + trained.rows
         if trained.stopped:
-            self.stopped = "max_runtime_seconds"
+            self.stopped = STOP if self._asked_to_stop else "max_runtime_seconds"
             self._checkpoint()
             return
         if self._rows != self.manifest.rows("train"):
@@ -149,10 +151,14 @@ class Trainer:
         if self.world.rank == 0 and now - self._shown_at > PROGRESS_SECONDS:
             self._shown_at = now
             self._write("progress.json", {"epoch": self._epoch, "rows": rows})
+            self._asked_to_stop = self._is_asked_to_stop()
         if done_more and now - self._saved_at > self.config.checkpoint_seconds:
             self._checkpoint()
-        stop = self.world.rank == 0 and self._is_over_time()
+        stop = self.world.rank == 0 and (self._is_over_time() or self._asked_to_stop)
         return Step(learning_rate(self.config, self._epoch + rows / self.manifest.rows("train")), stop)
+
+    def _is_asked_to_stop(self) -> bool:
+        return storage.exists(storage.join(self.config.run_uri(), STOP))
 
     def _is_over_time(self) -> bool:
         return 0 < self.config.max_runtime_seconds <= self._seconds()

@@ -127,3 +127,17 @@ def test_other_settings_in_the_same_run_dir_are_refused(dataset: Path, tmp_path:
     darkroom("train", *words)
     _, stderr = finish(start("train", *words, "learning_rate=0.5"), exit_code=2)
     assert "learning_rate=0.5 (was 0.001)" in stderr
+
+
+@pytest.mark.usefixtures("witness")
+def test_a_file_named_stop_ends_a_run_with_a_model_and_without_it_the_run_goes_on(
+    dataset: Path, tmp_path: Path
+) -> None:
+    words = (f"dataset={dataset}", f"target={tmp_path}/model", *SETTINGS, "epochs=1")
+    (tmp_path / "model-run").mkdir()
+    (tmp_path / "model-run" / "stop").touch()
+    stopped = darkroom("train", *words)
+    assert (stopped["stopped"], stopped["epochs"]) == ("stop", 0)
+    (tmp_path / "model-run" / "stop").unlink()
+    whole = darkroom("train", *words)
+    assert (whole["stopped"], whole["epochs"], whole["rows"]) == ("", 1, 101)
