@@ -28,6 +28,11 @@ VERBS = {
     "train": Verb("pipelines.train.config:TrainConfig", "train a network on a dataset with Horovod on Spark"),
     "evaluate": Verb("pipelines.evaluate.config:EvaluateConfig", "measure a model bundle on a split of a dataset"),
     "score": Verb("pipelines.score.config:ScoreConfig", "predict the classes of photos or of a dataset"),
+    "serve": Verb(
+        "pipelines.serve.config:ServeConfig",
+        "answer /ping and /invocations with a model bundle, on HTTP",
+        "pipelines.serve.run:serve",
+    ),
     "doctor": Verb("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
     "package": Verb(
         "pipelines.package.config:PackageConfig",

@@ -40,8 +40,7 @@ def main(
 
 def report(verb: str, work: Callable[[], dict[str, Any]]) -> int:
     """Do the work of a verb, and say how it ended: `main` without Spark."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("pipelines").setLevel(logging.INFO)
+    log_to_stderr()
     started = time.monotonic()
     try:
         summary = work()
@@ -52,6 +51,12 @@ def report(verb: str, work: Callable[[], dict[str, Any]]) -> int:
         return _end(1, error=f"darkroom {verb}: {type(error).__name__}: {error}")
     seconds = round(time.monotonic() - started, 2)
     return _end(0, summary={"job": verb, **summary, "seconds": seconds})
+
+
+def log_to_stderr() -> None:
+    """Show our own log lines, and the warnings of others."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("pipelines").setLevel(logging.INFO)
 
 
 def _run(

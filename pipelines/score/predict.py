@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import torch
 from pyspark.sql import DataFrame
@@ -15,6 +14,7 @@ from pyspark.sql import DataFrame
 from pipelines.images.identity import image_id
 from pipelines.images.reject import Rejected
 from pipelines.ingest.prepare import read_image
+from pipelines.model.answers import answer
 from pipelines.model.bundle import Bundle, load_bundle
 from pipelines.model.engines import Engine, open_engine
 from pipelines.model.preprocess import from_bytes
@@ -118,13 +118,6 @@ def _predict(chunk: list[Decoded], bundle: Bundle, engine: Engine, top_k: int) -
     for item in chunk:
         row = item.row
         if item.pixels is not None:
-            row = {**row, **_answer(next(probabilities), bundle, top_k)}
+            row = {**row, **answer(next(probabilities), bundle.info, top_k)}
         answers.append(row)
     return answers
-
-
-def _answer(probabilities: np.ndarray[Any, Any], bundle: Bundle, top_k: int) -> dict[str, Any]:
-    """Return the `top_k` classes of one image, most likely first; ties go to the first class."""
-    order = np.argsort(-probabilities, kind="stable")[:top_k]
-    best = [{"label_name": bundle.info.classes[index], "confidence": float(probabilities[index])} for index in order]
-    return {**best[0], "top_k": best, "model_id": bundle.info.model_id}
