@@ -33,6 +33,19 @@ VERBS = {
         "answer /ping and /invocations with a model bundle, on HTTP",
         "pipelines.serve.run:serve",
     ),
+    "score_stream": Verb(
+        "pipelines.stream.config:ScoreStreamConfig", "score a folder that fills, or Kafka, without an end"
+    ),
+    "promote": Verb(
+        "pipelines.release.config:PromoteConfig",
+        "let a name such as models/photos@production mean a bundle",
+        "pipelines.release.run:promote",
+    ),
+    "rollback": Verb(
+        "pipelines.release.config:RollbackConfig",
+        "let a name mean its previous bundle again",
+        "pipelines.release.run:rollback",
+    ),
     "doctor": Verb("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
     "package": Verb(
         "pipelines.package.config:PackageConfig",

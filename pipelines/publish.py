@@ -3,7 +3,7 @@
 A target is a folder of tables (folders of Parquet files) and one document that says that it is whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,8 +57,15 @@ def publish(target: str, tables: list[str], documents: list[str], *, run: int, a
         elif storage.exists(storage.join(staging, table)):
             moves.append((table, table))
     moves += [(document, document) for document in documents]
-    plan = {"moves": moves, "replaced": [] if append else tables}
-    storage.write_json(storage.join(staging, _PLAN), plan)
+    move_staged(target, moves, replaced=() if append else tables)
+
+
+def move_staged(target: str, moves: Sequence[tuple[str, str]], *, replaced: Sequence[str] = ()) -> None:
+    """Move what is staged to its places in the target, in this order; once it is decided it will be completed.
+
+    What is there already at one of the places `replaced` goes first.
+    """
+    storage.write_json(storage.join(staging_uri(target), _PLAN), {"moves": moves, "replaced": list(replaced)})
     recover(target)
 
 

@@ -7,6 +7,7 @@ SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
     "spark.sql.parquet.columnarReaderBatchSize": "256",
     "spark.sql.parquet.compression.codec": "none",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.session.timeZone": "UTC",
 }
 

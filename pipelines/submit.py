@@ -18,6 +18,7 @@ from pipelines.model import code
 RESULT_VARIABLE = "DARKROOM_RESULT"  # where a driver on the cluster leaves its last line and exit code
 IMAGE_HOME = "/opt/darkroom"  # where the Dockerfile puts the project
 DRIVER_ENVIRONMENTS = {"yarn": "spark.yarn.appMasterEnv", "k8s": "spark.kubernetes.driverEnv"}
+CONNECTORS = {"s3": ("s3", "s3a"), "kafka": ("kafka",)}  # settings for URIs with these schemes
 CONF_FILES = {"yarn": "yarn", "spark": "standalone", "mesos": "mesos", "k8s": "kubernetes"}
 
 
@@ -28,7 +29,7 @@ def submit(job: Path, words: Sequence[str], options: Sequence[str], target: str)
     leaves its result; both are deleted at the end.
     """
     conf = job.parent.parent / "conf" / "spark"
-    options = [*_properties(options, conf), *_s3_options(words, conf), *_archived_python(options), *options]
+    options = [*_properties(options, conf), *_connectors(words, conf), *_archived_python(options), *options]
     spark_home = os.environ.get("SPARK_HOME") or str(Path(pyspark.__file__).parent)
     environment = {
         "PYSPARK_PYTHON": sys.executable,
@@ -101,9 +102,14 @@ def _archived_python(options: Sequence[str]) -> list[str]:
     return ["--conf", f"spark.pyspark.python=./{name}/bin/python"] if separator else []
 
 
-def _s3_options(words: Sequence[str], conf: Path) -> list[str]:
-    """Return the settings of CONF/s3.conf where a URI is on S3; a user's own come later and win."""
-    if not any("=s3://" in word or "=s3a://" in word for word in words):
-        return []
-    lines = [line.split(maxsplit=1) for line in (conf / "s3.conf").read_text().splitlines()]
-    return [part for line in lines if len(line) == 2 and line[0] != "#" for part in ("--conf", "=".join(line))]
+def _connectors(words: Sequence[str], conf: Path) -> list[str]:
+    """Return the settings of CONF/s3.conf and CONF/kafka.conf where a URI asks for them; a user's own come later."""
+    settings: dict[str, str] = {}
+    for name, schemes in CONNECTORS.items():
+        if any(f"={scheme}://" in word for word in words for scheme in schemes):
+            for line in (conf / f"{name}.conf").read_text().splitlines():
+                key, _, value = line.partition(" ")
+                if value and key != "#":
+                    joined = [settings[key]] if key in settings and key.startswith("spark.jars.") else []
+                    settings[key] = ",".join([*joined, value.strip()])
+    return [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]

@@ -12,6 +12,7 @@ from pipelines import storage
 from pipelines.session import open_session
 from tests.fault_table import pytest_addoption, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401
 from tools.cluster import hadoop
+from tools.cluster import kafka as kafka_server
 from tools.cluster import s3 as s3_server
 
 os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -54,3 +55,12 @@ def s3() -> Iterator[str]:
     yield f"s3a://{bucket}"
     if not was_up:
         s3_server.down()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """A real Kafka; its address as kafka://HOST:PORT, to which a topic is added."""
+    was_up = kafka_server.status()["kafka"] == "up"
+    yield f"kafka://{kafka_server.up()['bootstrap_servers']}"
+    if not was_up:
+        kafka_server.down()

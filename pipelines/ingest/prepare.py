@@ -92,9 +92,11 @@ def read_image(uri: str, size_bytes: int | None, policy: Policy) -> bytes:
         Rejected: too_many_bytes, or unreadable with the reason that the storage gives.
         StorageError: a server did not answer; the task is worth another try, the file is not to blame.
     """
-    if size_bytes is not None and size_bytes > policy.max_bytes:
-        raise Rejected("too_many_bytes", f"{size_bytes} bytes are more than max_bytes={policy.max_bytes}")
     try:
+        if size_bytes is None:
+            size_bytes = entry.size_bytes if (entry := storage.stat(uri)) else 0
+        if size_bytes > policy.max_bytes:
+            raise Rejected("too_many_bytes", f"{size_bytes} bytes are more than max_bytes={policy.max_bytes}")
         return storage.read_bytes(uri)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise Rejected("unreadable", f"{type(error).__name__}: {error}") from error

@@ -20,6 +20,7 @@ from pipelines.errors import ConfigError, DataError
 from pipelines.model.architectures import Network, build
 from pipelines.model.archive import pack, unpack
 from pipelines.model.code import Code, is_own
+from pipelines.model.names import resolve
 from pipelines.model.network import InferenceNetwork
 from pipelines.model.preprocess import Preprocessing, from_bytes
 
@@ -59,11 +60,11 @@ class BundleInfo(BaseModel):
 
 
 class Bundle:
-    """A bundle that was read and found whole."""
+    """A bundle that was read and found whole. `uri` is where it lies, also where it was asked for by a name."""
 
-    def __init__(self, info: BundleInfo, weights: bytes, read: Callable[[str], bytes]) -> None:
+    def __init__(self, uri: str, info: BundleInfo, weights: bytes, read: Callable[[str], bytes]) -> None:
         """Keep what was read; `read(name)` gives the other files, the network is built when asked for."""
-        self.info, self._weights, self._read = info, weights, read
+        self.uri, self.info, self._weights, self._read = uri, info, weights, read
         self._network: InferenceNetwork | None = None
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -112,6 +113,18 @@ class Bundle:
         xml, weights = map(self._read, GRAPH)
         return xml, weights
 
+    def files(self) -> dict[str, bytes]:
+        """Return all files by name.
+
+        Raises:
+            DataError: one of them is not there.
+        """
+        code = [f"code/{part}/{path}" for part, own in self.info.code.items() for path in own.files]
+        try:
+            return {name: self._read(name) for name in (INFO, WEIGHTS, CHECK, *GRAPH, *code)}
+        except (FileNotFoundError, KeyError) as error:
+            raise DataError(f"model={self.uri} lacks a file: {error}; copy the bundle again") from error
+
 
 def save_bundle(
     target: str,
@@ -135,14 +148,19 @@ def save_bundle(
         check = save({"images": check_images.contiguous(), "probabilities": network(check_images).contiguous()})
     description = json.dumps(info.model_dump(mode="json"), indent=2, ensure_ascii=False).encode() + b"\n"
     files = {INFO: description, WEIGHTS: weights, CHECK: check, **_export_graph(network, check_images), **sources}
+    storage.write_bytes(f"{target}{ARCHIVE}", pack(files))
+    write_folder(target, files)
+    return info
+
+
+def write_folder(target: str, files: Mapping[str, bytes]) -> None:
+    """Write a bundle's files aside, then rename the folder; an older one is replaced as a whole."""
     aside = f"{target}.part"
     storage.remove(aside)
     for name, content in files.items():
         storage.write_bytes(storage.join(aside, name), content)
-    storage.write_bytes(f"{target}{ARCHIVE}", pack(files))
     storage.remove(target)
     storage.replace(aside, target)
-    return info
 
 
 def _own_code(code: Code) -> OwnCode:
@@ -163,12 +181,15 @@ def _export_graph(network: InferenceNetwork, example: torch.Tensor) -> dict[str,
 
 
 def load_bundle(uri: str, trust_code: bool = False) -> Bundle:
-    """Read a bundle: its folder or its `.tar.gz`. `trust_code` allows that code which it brings is run.
+    """Read a bundle: its folder, its `.tar.gz`, or the one that a name such as `models/photos@production` means now.
+
+    `trust_code` allows that code which it brings is run.
 
     Raises:
         ConfigError: there is no bundle, or it brings code that is not trusted.
         DataError: its files do not fit together.
     """
+    uri = resolve(uri)
     try:
         read = _reader(uri)
         info = BundleInfo.model_validate(json.loads(read(INFO)))
@@ -185,7 +206,7 @@ def load_bundle(uri: str, trust_code: bool = False) -> Bundle:
             f"model={uri} runs code of its own, {info.architecture} ({files or 'of an installed package'}); "
             "if you know who wrote it, give trust_code=true"
         )
-    return Bundle(info, weights, read)
+    return Bundle(uri, info, weights, read)
 
 
 def _reader(uri: str) -> Callable[[str], bytes]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 
+from pipelines.errors import DataError
 from pipelines.model.bundle import Bundle
 
 TOLERANCE = 1e-4
@@ -78,6 +79,20 @@ def choose_engine(bundle: Bundle, setting: str, num_threads: int) -> EngineChoic
     best = max(agreeing, key=lambda choice: choice.images_per_second)
     logging.getLogger(__name__).info("engine auto: %s of %s", best, choices)
     return best
+
+
+def check_bundle(bundle: Bundle) -> None:
+    """Run the check batch with torch on this machine.
+
+    Raises:
+        DataError: the answers are not those that are recorded in the bundle.
+    """
+    difference = _try(bundle, "torch", 1).max_difference
+    if not difference <= TOLERANCE:
+        raise DataError(
+            f"model={bundle.uri} fails its check batch: its answers differ by up to {difference:.2g} from those that "
+            f"were recorded when it was made (allowed: {TOLERANCE}); its files do not belong together, train it again"
+        )
 
 
 def _try(bundle: Bundle, name: str, num_threads: int) -> EngineChoice:

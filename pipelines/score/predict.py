@@ -4,7 +4,7 @@ import functools
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -57,22 +57,28 @@ class Decoded(NamedTuple):
     pixels: torch.Tensor | None
 
 
-def score_images(images: DataFrame, use: ModelUse) -> DataFrame:
+def score_images(images: DataFrame, use: ModelUse, keep: tuple[str, ...] = ()) -> DataFrame:
     """Return one row an input: a prediction, or a reject with `reason`, `message` and `bytes`.
 
-    `images` has uri and size_bytes, and, where the bytes are at hand already, image_id and image.
+    `images` has uri and size_bytes, and, where the bytes are at hand already, image_id and image. A row that comes
+    with a `reason` is a reject already and stays one. The columns named in `keep` are handed through.
     Rows in = rows out; no shuffle. Each Python worker loads the model once.
     """
-    return images.mapInArrow(functools.partial(_score_batches, use=use), SCORED_SCHEMA)
+    kept = [f"{name} {images.schema[name].dataType.simpleString()}" for name in keep]
+    run = functools.partial(_score_batches, use=use, keep=keep)
+    return images.mapInArrow(run, ", ".join([SCORED_SCHEMA, *kept]))
 
 
-def _score_batches(batches: Iterator[pa.RecordBatch], use: ModelUse) -> Iterator[pa.RecordBatch]:
+def _score_batches(batches: Iterator[pa.RecordBatch], use: ModelUse, keep: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    if (first := next(batches, None)) is None:
+        return
     bundle, engine = _open(use)
-    rows = (row for batch in batches for row in batch.to_pylist())
+    schema = pa.schema([*_ARROW, *(first.schema.field(name) for name in keep)])
+    rows = (row for batch in chain([first], batches) for row in batch.to_pylist())
     with ThreadPoolExecutor(use.num_threads + 1) as pool:
-        decoded = _ahead(pool, rows, bundle, depth=2 * use.batch_size)
+        decoded = _ahead(pool, rows, bundle, keep, depth=2 * use.batch_size)
         while chunk := list(islice(decoded, use.batch_size)):
-            yield pa.RecordBatch.from_pylist(_predict(chunk, bundle, engine, use.top_k), schema=_ARROW)
+            yield pa.RecordBatch.from_pylist(_predict(chunk, bundle, engine, use.top_k), schema=schema)
 
 
 @functools.lru_cache(maxsize=1)
@@ -82,30 +88,35 @@ def _open(use: ModelUse) -> tuple[Bundle, Engine]:
     return bundle, open_engine(bundle, use.engine, use.num_threads)
 
 
-def _ahead(pool: ThreadPoolExecutor, rows: Iterator[dict[str, Any]], bundle: Bundle, depth: int) -> Iterator[Decoded]:
+def _ahead(
+    pool: ThreadPoolExecutor, rows: Iterator[dict[str, Any]], bundle: Bundle, keep: tuple[str, ...], depth: int
+) -> Iterator[Decoded]:
     """Decode in order on the pool's threads, at most `depth` images ahead of the reader."""
     waiting: deque[Future[Decoded]] = deque()
     for row in rows:
-        waiting.append(pool.submit(_decode, row, bundle))
+        waiting.append(pool.submit(_decode, row, bundle, keep))
         if len(waiting) >= depth:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _decode(row: dict[str, Any], bundle: Bundle) -> Decoded:
+def _decode(row: dict[str, Any], bundle: Bundle, keep: tuple[str, ...]) -> Decoded:
     preprocessing = bundle.info.preprocessing
     content = row.get("image")
     identity = row.get("image_id")
+    kept = {name: row[name] for name in keep}
     try:
+        if row.get("reason"):
+            raise Rejected(row["reason"], row["message"])
         if content is None:
             content = read_image(row["uri"], row["size_bytes"], preprocessing.policy)
         identity = identity or image_id(content)
         pixels = from_bytes(content, preprocessing)
     except Rejected as error:
         reject = {"reason": error.reason, "message": str(error), "bytes": content}
-        return Decoded({"image_id": identity, "uri": row["uri"], **reject}, None)
-    return Decoded({"image_id": identity, "uri": row["uri"]}, pixels)
+        return Decoded({"image_id": identity, "uri": row["uri"], **reject, **kept}, None)
+    return Decoded({"image_id": identity, "uri": row["uri"], **kept}, pixels)
 
 
 def _predict(chunk: list[Decoded], bundle: Bundle, engine: Engine, top_k: int) -> list[dict[str, Any]]:

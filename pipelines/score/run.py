@@ -37,7 +37,7 @@ def score(spark: SparkSession, config: ScoreConfig) -> dict[str, Any]:
     """Run one scoring job and return its counts; an earlier result is replaced as a whole."""
     bundle = load_bundle(config.model, config.trust_code)
     choice = choose_engine(bundle, config.engine, config.num_threads)
-    use = ModelUse(config.model, choice.name, config.top_k, config.batch_size, config.num_threads, config.trust_code)
+    use = ModelUse(bundle.uri, choice.name, config.top_k, config.batch_size, config.num_threads, config.trust_code)
     with staged(config.target) as staging:
         inputs, num_inputs, num_skipped = _inputs(spark, config, staging)
         _write(score_images(inputs, use), staging)

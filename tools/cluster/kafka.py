@@ -1,4 +1,4 @@
-"""One Kafka broker on loopback, its own controller (KRaft)."""
+"""One Kafka broker on loopback, its own controller (KRaft): a port for everybody, and one that asks for a user."""
 
 import subprocess
 
@@ -6,6 +6,8 @@ from tools.cluster.jars import fetch, java
 from tools.cluster.process import STATE, pid_of, start, stop, wait
 
 HOST, PORT = "127.0.0.1", 29092
+SASL_PORT = 29094
+USER, PASSWORD = "tests", "only-on-loopback"  # of the second port; it is there to be tried
 FOLDER = STATE / "kafka"
 MAX_MESSAGE_BYTES = 10 * 2**20
 
@@ -31,7 +33,7 @@ def down() -> None:
 
 def addresses() -> dict[str, str]:
     """Return what a client needs."""
-    return {"bootstrap_servers": f"{HOST}:{PORT}"}
+    return {"bootstrap_servers": f"{HOST}:{PORT}", "with_sasl_plain": f"{HOST}:{SASL_PORT}"}
 
 
 def status() -> dict[str, str]:
@@ -69,9 +71,13 @@ def _properties() -> str:
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.bootstrap.servers": controller,
-        "listeners": f"PLAINTEXT://{HOST}:{PORT},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{PORT},CONTROLLER://{controller}",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "listeners": f"PLAINTEXT://{HOST}:{PORT},SASL_PLAINTEXT://{HOST}:{SASL_PORT},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{PORT},SASL_PLAINTEXT://{HOST}:{SASL_PORT}",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
+        "sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
+            f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+        ),
         "inter.broker.listener.name": "PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": f"{FOLDER}/data",

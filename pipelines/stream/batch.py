@@ -1,0 +1,184 @@
+"""Score one micro-batch and publish it whole: exactly once, for every reader of the target's folders.
+
+A batch is written to TARGET/_staging, counted, and moved to `predictions/date=D/batch_id=N`,
+`rejects/date=D/batch_id=N` and `batches/date=D/N.json`. Once the list of these moves is written the batch is decided:
+whoever comes after a kill completes the moves and does not score it again. Until then nothing of it is to be seen, and
+it is scored anew.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F
+
+from pipelines import storage
+from pipelines.errors import DarkroomError
+from pipelines.publish import move_staged, recover
+from pipelines.score.predict import score_images
+from pipelines.score.run import PREDICTION_COLUMNS
+from pipelines.stream.config import ScoreStreamConfig
+from pipelines.stream.kafka import parse_topics, write_records
+from pipelines.stream.model import CurrentModel
+
+REJECT_COLUMNS = ("uri", "reason", "message", "bytes")
+TABLES = {"predictions": "predicted", "rejects": "rejected"}  # and the number in a record that counts their rows
+
+Record = dict[str, Any]
+Listener = Callable[[Record], None]
+
+
+class Batches:
+    """What is done with each batch, in order; `listeners` are called with the record of every one."""
+
+    def __init__(
+        self,
+        config: ScoreStreamConfig,
+        staging: str,
+        model: CurrentModel,
+        *,
+        keep: tuple[str, ...],
+        security: Mapping[str, str],
+        listeners: Sequence[Listener],
+    ) -> None:
+        """Look up which batch was published last."""
+        self._config, self._staging, self._model = config, staging, model
+        self._keep, self._security, self._listeners = keep, security, listeners
+        self.published = last_published(config.target)
+        self.totals = {"batches": 0, "inputs": 0, "predicted": 0, "rejected": 0}
+        self.error: Exception | None = None
+        self._busy, self._closed = threading.Lock(), False
+
+    @property
+    def running(self) -> bool:
+        """Say whether a batch is being scored."""
+        return self._busy.locked()
+
+    def recover(self) -> None:
+        """Complete or forget what a failed query left behind, before another one starts."""
+        with self._busy:
+            recover(self._config.target)
+            self.published, self.error = last_published(self._config.target), None
+
+    def close(self) -> None:
+        """Let the batch at hand end, and no other begin: this thread may outlive Spark's."""
+        with self._busy:
+            self._closed = True
+
+    def __call__(self, rows: DataFrame, batch_id: int) -> None:
+        """Score and publish a batch, unless it is published already."""
+        with self._busy:
+            if batch_id <= self.published or self._closed:
+                return
+            try:
+                self._tell(self._score(rows, batch_id))
+            except Exception as error:
+                self.error = error
+                raise
+
+    def _tell(self, record: Record) -> None:
+        self.published = record["batch_id"]
+        self.totals["batches"] += 1
+        for key in ("inputs", "predicted", "rejected"):
+            self.totals[key] += record[key]
+        logging.getLogger(__name__).info(
+            "batch %d: %d inputs, %d predicted, %d rejected, %.1f s",
+            *(record[key] for key in ("batch_id", "inputs", "predicted", "rejected", "seconds")),
+        )
+        for listener in self._listeners:
+            listener(record)
+
+    def _score(self, rows: DataFrame, batch_id: int) -> Record:
+        started = time.monotonic()
+        self._model.refresh()
+        seen = Observation()
+        inputs = rows.observe(seen, F.count(F.lit(1)).alias("inputs"), *self._facts(rows))
+        scored = self._stage(score_images(inputs, self._model.use, self._keep), "_scored")
+        facts = seen.get
+        counts = self._part(scored, facts["inputs"])
+        if sum(counts.values()) != facts["inputs"]:
+            raise DarkroomError(
+                f"batch {batch_id}: {facts['inputs']} inputs, but {counts}; nothing of it was published"
+            )
+        record = {
+            "batch_id": batch_id,
+            **facts,
+            **counts,
+            "reasons": self._reasons(scored) if counts["rejected"] else {},
+            "model_id": self._model.model_id,
+            "model": self._model.use.uri,
+            "refused_model": self._model.refused,
+            "engine": self._model.choice.name,
+            "precision": self._model.choice.precision,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        self._publish(record)
+        return record
+
+    def _facts(self, rows: DataFrame) -> list[Any]:
+        """Ask for what the record of a batch says about its inputs; the date is that of the batch's planning."""
+        facts = [F.first(F.col("date").cast("string")).alias("date")]
+        facts += [F.date_format(F.max("timestamp"), "yyyy-MM-dd'T'HH:mm:ss.SSSXXX").alias("last_timestamp")]
+        return facts + ([F.max("listing").alias("listing")] if "listing" in rows.columns else [])
+
+    def _stage(self, rows: DataFrame, name: str) -> DataFrame:
+        """Write rows aside and return what was written, so that nothing is computed twice."""
+        uri = storage.join(self._staging, name)
+        rows.write.mode("overwrite").parquet(uri)
+        return rows.sparkSession.read.schema(rows.schema).parquet(uri)
+
+    def _part(self, scored: DataFrame, num_inputs: int) -> dict[str, int]:
+        """Write predictions and rejects to where they belong; return how many there are of each."""
+        config = self._config
+        predictions, predicted = _counted(
+            scored.where(F.col("reason").isNull()).select(*PREDICTION_COLUMNS, *self._keep)
+        )
+        if config.sink != "kafka":
+            predictions = self._stage(predictions.coalesce(1), "predictions")
+        if config.sink != "parquet":
+            write_records(predictions, parse_topics(config.predictions_topic), self._security, key="image_id")
+        if (num_predicted := predicted.get["rows"]) == num_inputs:
+            return {"predicted": num_predicted, "rejected": 0}
+        rejects, rejected = _counted(scored.where(F.col("reason").isNotNull()).select(*REJECT_COLUMNS, *self._keep))
+        rejects = self._stage(rejects.coalesce(1), "rejects")
+        if config.dead_letter_topic:
+            write_records(rejects.drop("bytes"), parse_topics(config.dead_letter_topic), self._security, key="key")
+        return {"predicted": num_predicted, "rejected": rejected.get["rows"]}
+
+    def _reasons(self, scored: DataFrame) -> dict[str, int]:
+        rejects = scored.where(F.col("reason").isNotNull()).groupBy("reason").count()
+        return {row[0]: row[1] for row in rejects.collect()}
+
+    def _publish(self, record: Record) -> None:
+        name = f"date={record['date']}/batch_id={record['batch_id']}"
+        storage.write_json(storage.join(self._staging, "batch.json"), record)
+        moves = [(table, f"{table}/{name}") for table, key in TABLES.items() if record[key]]
+        moves = [pair for pair in moves if storage.exists(storage.join(self._staging, pair[0]))]
+        record_place = f"batches/date={record['date']}/{record['batch_id']}.json"
+        move_staged(self._config.target, [*moves, ("batch.json", record_place)])
+
+
+def last_records(target: str, number: int) -> list[Record]:
+    """Return the records of the batches that were published last, in order."""
+    batches = storage.join(target, "batches")
+    found = {
+        int(name.removesuffix(".json")): storage.join(batches, day, name)
+        for day in storage.names(batches)
+        for name in storage.names(storage.join(batches, day))
+        if name.endswith(".json") and not name.startswith("_")
+    }
+    return [storage.read_json(found[batch_id]) for batch_id in sorted(found)[-number:]]
+
+
+def last_published(target: str) -> int:
+    """Return the number of the last batch that is published, -1 if there is none."""
+    return max((int(record["batch_id"]) for record in last_records(target, 1)), default=-1)
+
+
+def _counted(rows: DataFrame) -> tuple[DataFrame, Observation]:
+    """Return the same rows, and what will know their number once they have been written."""
+    count = Observation()
+    return rows.observe(count, F.count(F.lit(1)).alias("rows")), count
