@@ -96,7 +96,8 @@ class Stream:
 def fill_topic(photos: list[bytes], num_records: int) -> str:
     """Write `num_records` records with keys of their own, from the photos in turn; return the topic's URI."""
     servers, topic = kafka.up()["bootstrap_servers"], f"faults-{uuid.uuid4().hex[:8]}"
-    AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic, 2, 1)])[topic].result(30)
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(30)
     producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True, "queue.buffering.max.kbytes": 65536})
     for number, photo in enumerate(islice(cycle(photos), num_records)):
         while True:

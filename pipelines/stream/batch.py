@@ -25,7 +25,6 @@ from pipelines.stream.kafka import parse_topics, write_records
 from pipelines.stream.model import CurrentModel
 
 REJECT_COLUMNS = ("uri", "reason", "message", "bytes")
-TABLES = {"predictions": "predicted", "rejects": "rejected"}  # and the number in a record that counts their rows
 
 Record = dict[str, Any]
 Listener = Callable[[Record], None]
@@ -136,8 +135,7 @@ class Batches:
         predictions, predicted = _counted(
             scored.where(F.col("reason").isNull()).select(*PREDICTION_COLUMNS, *self._keep)
         )
-        if config.sink != "kafka":
-            predictions = self._stage(predictions.coalesce(1), "predictions")
+        predictions = self._stage(predictions.coalesce(1), "predictions")
         if config.sink != "parquet":
             write_records(predictions, parse_topics(config.predictions_topic), self._security, key="image_id")
         if (num_predicted := predicted.get["rows"]) == num_inputs:
@@ -155,10 +153,12 @@ class Batches:
     def _publish(self, record: Record) -> None:
         name = f"date={record['date']}/batch_id={record['batch_id']}"
         storage.write_json(storage.join(self._staging, "batch.json"), record)
-        moves = [(table, f"{table}/{name}") for table, key in TABLES.items() if record[key]]
-        moves = [pair for pair in moves if storage.exists(storage.join(self._staging, pair[0]))]
-        record_place = f"batches/date={record['date']}/{record['batch_id']}.json"
-        move_staged(self._config.target, [*moves, ("batch.json", record_place)])
+        moves = [("batch.json", f"batches/date={record['date']}/{record['batch_id']}.json")]
+        if record["rejected"]:
+            moves.insert(0, ("rejects", f"rejects/{name}"))
+        if record["predicted"] and self._config.sink != "kafka":
+            moves.insert(0, ("predictions", f"predictions/{name}"))
+        move_staged(self._config.target, moves)
 
 
 def last_records(target: str, number: int) -> list[Record]:
