@@ -70,7 +70,7 @@ class Stream:
 
     def processes(self, kind: str) -> list[int]:
         """Return this stream's JVM, executors or forked Python workers."""
-        listed = subprocess.run(["ps", "-eo", "pid,ppid,sid,args"], capture_output=True, text=True, check=True)
+        listed = subprocess.run(["ps", "-eww", "-o", "pid,ppid,sid,args"], capture_output=True, text=True, check=True)
         lines = [line.split(None, 3) for line in listed.stdout.splitlines()[1:]]
         mine = [line for line in lines if line[2] == str(self.job.pid) and len(line) == 4]
         if kind == "worker":
