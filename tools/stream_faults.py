@@ -114,14 +114,17 @@ def fill_topic(photos: list[bytes], num_records: int) -> str:
 def disturb(
     stream: Stream, target: Path, num_records: int, kills: Iterator[str], chance: random.Random
 ) -> Counter[str]:
-    """Kill one process after the other, at odd moments, until the kills are used up; then wait for all records."""
+    """Kill one process after the other until the kills are used up, then wait for all records.
+
+    Every second one is killed while a batch is being published, the others at any moment of it.
+    """
     killed: Counter[str] = Counter()
     victim = next(kills, None)
     batches = num_published(target)
     while num_inputs(target) < num_records or victim:
         stream.keep_alive()
         if victim and num_published(target) > batches:
-            time.sleep(chance.uniform(0, 2))  # the moment within a batch is left to chance
+            _wait_for_a_moment(stream, target, chance, while_publishing=killed.total() % 2 == 1)
             if stream.kill(victim, chance):
                 killed[victim] += 1
                 print(f"killed {victim}; {num_inputs(target)} of {num_records} records are published", file=sys.stderr)
@@ -131,6 +134,17 @@ def disturb(
             raise SystemExit(f"all records were scored before {victim} could be killed; give more records")
         time.sleep(0.05)
     return killed
+
+
+def _wait_for_a_moment(stream: Stream, target: Path, chance: random.Random, *, while_publishing: bool) -> None:
+    if not while_publishing:
+        last = max(target.glob("batches/*/[0-9]*.json"), key=lambda path: path.stat().st_mtime)
+        time.sleep(chance.uniform(0, 1.2 * json.loads(last.read_bytes())["seconds"]))
+        return
+    plan = target / "_staging" / "moves.json"
+    started = time.monotonic()
+    while not plan.exists() and stream.job.poll() is None and time.monotonic() - started < 30:
+        time.sleep(0.001)
 
 
 def num_published(target: Path) -> int:
