@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from tests.bundles import write_bundle
@@ -9,6 +10,11 @@ from tests.photos import write_photos
 from tools.stream_faults import VICTIMS, run
 
 
+@pytest.mark.fault(
+    "an executor, the driver, a Python worker, the broker, the driver's JVM",
+    during="score_stream from Kafka",
+    then="every reader of the predictions sees every record once",
+)
 def test_every_reader_sees_every_record_once_whatever_is_killed(
     spark: SparkSession, kafka: str, tmp_path: Path
 ) -> None:

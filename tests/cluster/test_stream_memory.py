@@ -11,12 +11,12 @@ from tests.bundles import write_bundle
 from tests.cluster import topics
 from tests.command import finish, start
 
-NUM_BATCHES, RECORDS = 60, 20
+NUM_BATCHES, RECORDS = 40, 20
 
 
-def test_driver_and_workers_are_as_large_after_sixty_batches_as_after_twenty(kafka: str, tmp_path: Path) -> None:
+def test_driver_and_workers_are_as_large_after_forty_batches_as_after_ten(kafka: str, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    photo = simplejpeg.encode_jpeg(noise, quality=90)  # 60 KB: 60 batches of 20 are 70 MB
+    photo = simplejpeg.encode_jpeg(noise, quality=90)  # 60 KB: 40 batches of 20 are 48 MB
     source = topics.create(kafka, "photos")
     topics.fill(source, [(None, photo)] * (NUM_BATCHES * RECORDS))
     words = (f"source={source}", f"target={tmp_path}/scored", f"max_offsets_per_trigger={RECORDS}")
@@ -24,11 +24,11 @@ def test_driver_and_workers_are_as_large_after_sixty_batches_as_after_twenty(kaf
     after = dict[int, float]()
     while job.poll() is None:
         batches = len(list((tmp_path / "scored").glob("batches/*/[0-9]*.json")))
-        if batches >= 20:
+        if batches >= 10:
             after[batches] = python_mib(job) or after.get(batches, 0.0)
         time.sleep(0.2)
     finish(job)
-    early, late = (max(after[batch] for batch in after if batch in span) for span in (range(20, 30), range(50, 60)))
+    early, late = (max(after[batch] for batch in after if batch in span) for span in (range(10, 15), range(35, 40)))
     assert late < early + 20, after
 
 

@@ -1,6 +1,7 @@
 """Scoring a folder that fills: each file once, when it is whole."""
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -76,6 +77,22 @@ def test_predictions_lie_in_a_folder_a_day_and_every_batch_has_a_record(spark: S
     assert sorted(path.name for path in (work / "scored").iterdir()) == [
         *["_checkpoint", "batches", "predictions", "rejects", "stream.json"]
     ]
+
+
+def test_a_batch_that_is_repeated_days_later_keeps_the_day_on_which_it_was_planned(
+    spark: SparkSession, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise DarkroomError("the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(DarkroomError, match="the disk is full"):
+        patch.setattr("pipelines.stream.batch.move_staged", fail)
+        run(spark, work, "max_restarts=0")
+    planned = work / "scored" / "_checkpoint" / "offsets" / "0"
+    planned.write_text(re.sub(r'(?<="batchTimestampMs":)[0-9]+', "1772406000000", planned.read_text()))
+    (planned.parent / ".0.crc").unlink()
+    run(spark, work)
+    assert storage.names(f"{work}/scored/predictions") == ["date=2026-03-01"]
 
 
 def test_a_new_checkpoint_would_score_everything_twice_and_is_refused(spark: SparkSession, work: Path) -> None:
