@@ -1,5 +1,6 @@
 """What every job does around its work: check the conf, open a session, report, choose the exit code."""
 
+import contextlib
 import json
 import logging
 import os
@@ -78,7 +79,8 @@ def _run(
             raise explained from error
         raise
     finally:
-        session.stop()
+        with contextlib.suppress(Py4JError, OSError):  # a JVM that has died cannot be stopped
+            session.stop()
 
 
 def _end(exit_code: int, *, summary: dict[str, Any] | None = None, error: str = "") -> int:

@@ -10,6 +10,7 @@ from pipelines.errors import ConfigError, DarkroomError, DataError, StorageError
 _JAVA = re.compile(r"^(?:Caused by)?: ([\w.$]+): (.+)$", re.MULTILINE)
 _OURS = re.compile(r"^pipelines\.[\w.]+\.(\w+): (.+)$", re.MULTILINE)
 _OF_STORAGES = ("java.io.", "java.net.", "java.nio.", "org.apache.hadoop.", "com.amazonaws.", "software.amazon.")
+_STORED = tuple(f"{scheme}://" for scheme in storage.SCHEMES)
 _KINDS = {kind.__name__: kind for kind in (StorageError, ConfigError, DataError)}
 
 
@@ -23,7 +24,7 @@ def explain(error: Exception, config: JobConfig) -> DarkroomError | None:
     if not causes:
         return None
     kind, message = causes[-1]
-    uris = {key: value for key, value in config if isinstance(value, str) and "://" in value}
+    uris = {key: value for key, value in config if isinstance(value, str) and value.startswith(_STORED)}
     remedies = dict.fromkeys(storage.remedy(uri) for uri in uris.values())
     run = ", ".join(f"{key}={uri}" for key, uri in uris.items())
     return StorageError(f"{kind.rsplit('.', 1)[-1]}: {message}; this run has {run}; {'; '.join(remedies)}")

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from py4j.protocol import Py4JNetworkError
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -14,6 +15,7 @@ from pipelines import storage
 from pipelines.errors import ConfigError, DarkroomError, DataError, StorageError
 from pipelines.model.bundle import load_bundle
 from pipelines.publish import staged
+from pipelines.spark_errors import explain
 from pipelines.stream.batch import Batches, Listener
 from pipelines.stream.config import ScoreStreamConfig
 from pipelines.stream.kafka import SCHEME, parse_topics
@@ -111,8 +113,13 @@ def _keep_running(
         try:
             _await(start(), batches, stop)
             return
+        except (Py4JNetworkError, ConnectionError) as error:
+            raise DarkroomError(
+                "Spark's driver process has died; was it out of memory (spark.driver.memory)? The same command goes on "
+                "where it ended, no photo is lost or scored twice"
+            ) from error
         except StreamingQueryException as error:
-            problem = _explain(error, batches.error, config)
+            problem = _explain(error, batches, config)
             failures = 1 if batches.published > published else failures + 1
             if failures > config.max_restarts or isinstance(problem, ConfigError | DataError):
                 raise problem from error
@@ -130,8 +137,9 @@ def _await(query: StreamingQuery, batches: Batches, stop: threading.Event) -> No
             return
 
 
-def _explain(error: StreamingQueryException, cause: Exception | None, config: ScoreStreamConfig) -> DarkroomError:
+def _explain(error: StreamingQueryException, batches: Batches, config: ScoreStreamConfig) -> DarkroomError:
     """Return what made a query fail as an error of ours; its class says whether it is worth another try."""
+    cause = batches.error
     if isinstance(cause, DarkroomError):
         return cause
     text = f"{error}\n{cause}"
@@ -145,6 +153,8 @@ def _explain(error: StreamingQueryException, cause: Exception | None, config: Sc
             f"source={config.source}: Kafka refuses this user; look at KAFKA_USERNAME, KAFKA_PASSWORD, "
             "KAFKA_SASL_MECHANISM and KAFKA_SECURITY_PROTOCOL in the environment, and at the topic's permissions"
         )
-    if "UnknownTopicOrPartition" in text:
+    if "UnknownTopicOrPartition" in text and batches.published < 0:  # later it is a server that has just come back
         return ConfigError(f"a topic of source={config.source} does not exist, or this user may not see it")
+    if explained := explain(cause or error, config):
+        return explained
     return DarkroomError(next(filter(None, f"{cause or error}".splitlines()), type(error).__name__)[:500])

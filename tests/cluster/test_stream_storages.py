@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import storage
+from pipelines import publish, storage
 from tests.bundles import write_bundle
 from tests.cluster.tables import rows, upload_photos_and_a_text
 from tests.command import darkroom
@@ -29,3 +29,36 @@ def test_files_are_scored_once_over_two_runs(kind: str, tmp_path: Path, request:
     assert {row["model_id"] for row in predictions} == {promoted["model_id"]}
     assert [row["reason"] for row in rows(f"{work}/scored/rejects")] == ["not_an_image"]
     assert storage.names(f"{work}/scored") == ["_checkpoint", "batches", "predictions", "rejects", "stream.json"]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("kind", ["hdfs", "s3"])
+def test_a_batch_whose_moves_are_cut_off_is_completed(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = f"{request.getfixturevalue(kind)}/cut-off"
+    staged = ["predictions/part-0.parquet", "predictions/part-1.parquet", "rejects/part-0.parquet", "batch.json"]
+    for name in staged:
+        storage.write_bytes(f"{target}/_staging/{name}", name.encode())
+    whole = storage.place
+
+    def place(source: str, place: str) -> None:
+        if kind == "s3":  # it copies file by file: the first one only
+            whole(f"{source}/part-0.parquet", f"{place}/part-0.parquet")
+        else:
+            whole(source, place)
+        raise Killed
+
+    moves = [(table, f"{table}/date=2026-03-01/batch_id=0") for table in ("predictions", "rejects")]
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(storage, "place", place)
+        publish.move_staged(target, [*moves, ("batch.json", "batches/date=2026-03-01/0.json")])
+    publish.recover(target)
+    folders = {name: f"{target}/{name}/date=2026-03-01" for name in ("predictions", "rejects", "batches")}
+    assert storage.names(f"{folders['predictions']}/batch_id=0") == ["part-0.parquet", "part-1.parquet"]
+    assert storage.names(f"{folders['rejects']}/batch_id=0") == ["part-0.parquet"]
+    assert storage.names(folders["batches"]) == ["0.json"]
+    assert not storage.exists(f"{target}/_staging")
