@@ -1,5 +1,7 @@
 # One image for everything: the jobs, Spark's drivers and executors (Kubernetes, Mesos, standalone).
 # docker build -t darkroom .
+# docker run --publish 127.0.0.1:8080:8080 --volume ./models:/models:ro darkroom \
+#   darkroom serve model=/models/photos host=0.0.0.0
 FROM python:3.11-slim-bookworm
 
 RUN apt-get update \

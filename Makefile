@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test test-cluster fault-table demo cluster-up cluster-down cluster-status clean
+.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
@@ -22,10 +22,13 @@ check: setup ## Lint, format and types; docs build strictly
 	mkdocs build --strict --quiet
 
 test: setup ## Run the tests that need nothing but this machine
-	pytest --ignore tests/cluster
+	pytest --ignore tests/cluster --ignore tests/browser
 
 test-cluster: setup ## Run the tests on a real Hadoop, S3 and Spark standalone, started on loopback; needs Maven
 	pytest tests/cluster
+
+test-browser: setup ## Run the tests of the pages in a real browser; needs Debian's chromium and chromium-driver
+	pytest tests/browser
 
 fault-table: setup ## Run the tests that kill something and write docs/faults.md from what they find
 	pytest -m fault --fault-table docs/faults.md

@@ -46,6 +46,11 @@ VERBS = {
         "let a name mean its previous bundle again",
         "pipelines.release.run:rollback",
     ),
+    "ready_made": Verb(
+        "pipelines.ready_made.config:ReadyMadeConfig",
+        "write a bundle that knows ImageNet's 1,000 classes, without any training",
+        "pipelines.ready_made.bundle:ready_made",
+    ),
     "doctor": Verb("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
     "package": Verb(
         "pipelines.package.config:PackageConfig",

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines.cli import VERBS
+from pipelines.config import load
+from pipelines.serve.config import ServeConfig
+
 HOME = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 COMPOSE: dict[str, Any] = yaml.safe_load((HOME / "docker-compose.yml").read_text())
@@ -45,6 +49,23 @@ def test_paths_inside_the_image_are_files_of_the_project() -> None:
 def test_commands_of_our_image_are_installed() -> None:
     own = [service["command"][0] for service in COMPOSE["services"].values() if service["image"].startswith("darkroom")]
     assert own and all((BIN / command).exists() for command in own)
+
+
+def test_the_endpoint_s_settings_are_those_of_serve() -> None:
+    service = COMPOSE["services"]["serve"]
+    config = load(ServeConfig, [word.replace("${MODEL:-", "").rstrip("}") for word in service["command"][2:]])
+    assert service["command"][:2] == ["darkroom", "serve"] and "serve" in VERBS
+    assert config.host == "0.0.0.0" and service["ports"] == [f"127.0.0.1:8080:{config.port}"]
+    assert float(service["stop_grace_period"].rstrip("s")) > config.timeout_seconds
+
+
+def test_the_proxy_waits_longer_than_the_endpoint_and_takes_as_large_bodies() -> None:
+    conf = (HOME / "conf" / "nginx" / "darkroom.conf").read_text()
+    defaults = {name: field.default for name, field in ServeConfig.model_fields.items()}
+    read_timeout, max_body = re.search(r"proxy_read_timeout (\d+)s", conf), re.search(r"max_body_size (\d+)m", conf)
+    assert read_timeout and int(read_timeout[1]) > defaults["timeout_seconds"]
+    assert max_body and int(max_body[1]) * 2**20 == defaults["max_body_bytes"]
+    assert f"server 127.0.0.1:{defaults['port']};" in conf
 
 
 def test_the_entrypoint_is_a_program_that_runs_what_it_is_given() -> None:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pipelines.pages.render import Pages, static_files
-from pipelines.serve import page, schema
+from pipelines.serve import labels, page, schema
 from pipelines.serve.config import ServeConfig
 from pipelines.serve.endpoint import Endpoint
 from pipelines.serve.errors import CODES, Refused, error_response, refused_image
@@ -46,6 +46,7 @@ def make_app(config: ServeConfig) -> FastAPI:
     app.get("/ping", responses=schema.PING)(ping)
     app.post("/invocations", responses=schema.ANSWERS, openapi_extra=schema.REQUEST)(invoke)
     app.get("/metrics", responses=schema.METRICS)(expose_metrics)
+    app.post("/", include_in_schema=False)(root)
     if config.page:
         app.state.pages = Pages("pipelines.serve")
         app.mount("/static", static_files())
@@ -56,8 +57,11 @@ def make_app(config: ServeConfig) -> FastAPI:
 async def ping(request: Request) -> Response:
     """Say whether the model is loaded: 200, or 404 with the reason why it is not."""
     endpoint: Endpoint = request.app.state.endpoint
-    endpoint.ready(otherwise=404)
-    return Response(status_code=200)
+    ready = endpoint.ready(otherwise=404)
+    loaded = schema.Loaded(
+        model_id=ready.bundle.info.model_id, engine=ready.choice.name, precision=ready.choice.precision
+    )
+    return Response(loaded.model_dump_json(), media_type=JSON)
 
 
 async def invoke(request: Request) -> Response:
@@ -76,6 +80,15 @@ async def invoke(request: Request) -> Response:
         raise refused_image(results[0].reject)
     content = write_answer(results, images.many, wanted, ready.bundle.info, config.top_k)
     return Response(content, media_type=wanted.media_type)
+
+
+async def root(request: Request) -> Response:
+    """Answer clients of Rekognition, and the page's form."""
+    if "x-amz-target" in request.headers:
+        return await labels.detect(request)
+    if not request.app.state.config.page:
+        raise Refused(404, "not_found", "page=false: there is no page here")
+    return await page.classify(request)
 
 
 async def expose_metrics(request: Request) -> Response:

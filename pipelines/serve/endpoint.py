@@ -6,6 +6,7 @@ import os
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from pipelines.images.identity import image_id
 from pipelines.images.reject import Rejected
@@ -118,6 +119,8 @@ def num_threads(config: ServeConfig) -> int:
 def _load(config: ServeConfig) -> tuple[Bundle, Engine, EngineChoice]:
     bundle = load_bundle(config.model)
     choice = choose_engine(bundle, config.engine, num_threads(config))
+    if choice.name != "torch":
+        torch.set_num_threads(1)  # torch only resizes then, on as many threads as decode: more of its own would spin
     return bundle, open_engine(bundle, choice.name, num_threads(config)), choice
 
 

@@ -7,6 +7,7 @@ import time
 import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.serve.admission import Admission
@@ -55,6 +56,8 @@ class Requests:
             what = "the answer was not ready" if body.is_complete else "the body did not arrive"
             limit = f"timeout_seconds={self._config.timeout_seconds:g}"
             error = Refused(504, "timeout", f"{what} within {limit}")
+        except ClientDisconnect:
+            return
         except Exception:
             logging.getLogger(__name__).exception("request %s failed", request_id)
             error = Refused(500, "internal", "the server failed; its log has the cause under this request's id")

@@ -29,7 +29,6 @@ async def show(request: Request) -> Response:
     return await _page(request)
 
 
-@router.post("/")
 async def classify(request: Request) -> Response:
     """Return the page with what the model says of the uploaded photo or of a sample."""
     endpoint: Endpoint = request.app.state.endpoint
@@ -69,7 +68,8 @@ async def _page(request: Request, error: Refused | None = None, **result: Any) -
             **bundle.info.model_dump(include={"architecture", "model_id"}),
             "num_classes": len(bundle.info.classes),
         }
-        samples = len(await asyncio.to_thread(_samples, bundle))
+        # The check images of a bundle that was trained here are photos of its dataset.
+        samples = len(await asyncio.to_thread(_samples, bundle)) if bundle.info.dataset_id else 0
     except Refused as missing:
         error = missing
     return pages.render(

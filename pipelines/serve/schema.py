@@ -25,6 +25,14 @@ class Prediction(Label):
     model_id: str
 
 
+class Loaded(BaseModel):
+    """The model that answers."""
+
+    model_id: str
+    engine: str
+    precision: str
+
+
 class Reject(BaseModel):
     """An image of a list that was refused."""
 
@@ -50,23 +58,15 @@ COMMON: Responses = {
     504: _error("The answer was not ready, or the body not there, within timeout_seconds"),
 }
 PING: Responses = {
-    200: {"description": "The model is loaded", "content": {}},
+    200: {"model": Loaded, "description": "The model is loaded"},
     404: _error("Not loaded, with the reason"),
 }
 METRICS: Responses = {200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {}}}}}
 ANSWERS: Responses = {
     200: {
         "description": "Labels, or with answer=probabilities the bare probabilities in the order of the classes",
+        "model": Prediction | Predictions | list[Any],
         "content": {
-            JSON: {
-                "schema": {
-                    "anyOf": [
-                        Prediction.model_json_schema(ref_template="#/components/schemas/{model}"),
-                        Predictions.model_json_schema(ref_template="#/components/schemas/{model}"),
-                        {"type": "array"},
-                    ]
-                }
-            },
             JSON_LINES: {"schema": {"type": "string"}},
             CSV: {"schema": {"type": "string"}},
         },
