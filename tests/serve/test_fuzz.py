@@ -69,12 +69,13 @@ def memory_mib(server: Server) -> float:
     return float(psutil.Process(server.process.pid).memory_info().rss) / 2**20
 
 
-def test_requests_made_from_the_openapi_document_get_documented_answers(server: Server) -> None:
+def test_requests_made_from_the_openapi_document_get_documented_answers(server: Server, work: Path) -> None:
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
     words = ["--checks", checks, "--max-examples", "60", "--seed", str(SEED), "--warnings", "off"]
     schemathesis = Path(sys.executable).parent / "st"
     run = subprocess.run(
         [str(schemathesis), "run", f"{server.url}/openapi.json", *words],
+        cwd=work,
         capture_output=True,
         text=True,
         timeout=300,
