@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from pipelines import job
 from pipelines.ingest.config import IngestConfig
+from pipelines.ingest.new_files import nothing_new
 from pipelines.ingest.run import check, ingest
 
 
 def main(words: Sequence[str]) -> int:
     """Run the job; return its exit code."""
-    return job.main("ingest", IngestConfig, ingest, words, check=check)
+    return job.main("ingest", IngestConfig, ingest, words, check=check, nothing_new=nothing_new)
 
 
 if __name__ == "__main__":

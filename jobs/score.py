@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from pipelines import job
 from pipelines.score.config import ScoreConfig
+from pipelines.score.repeated import nothing_new
 from pipelines.score.run import check, score
 
 
 def main(words: Sequence[str]) -> int:
     """Run the job; return its exit code."""
-    return job.main("score", ScoreConfig, score, words, check=check)
+    return job.main("score", ScoreConfig, score, words, check=check, nothing_new=nothing_new)
 
 
 if __name__ == "__main__":

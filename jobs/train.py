@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pipelines import job
 from pipelines.train.config import TrainConfig
+from pipelines.train.repeated import nothing_new
 from pipelines.train.run import check, train
 
 
@@ -18,7 +19,7 @@ def main(words: Sequence[str]) -> int:
     tracking_uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     run = functools.partial(train, tracking_uri=tracking_uri)
     look = functools.partial(check, tracking_uri=tracking_uri)
-    return job.main("train", TrainConfig, run, words, check=look)
+    return job.main("train", TrainConfig, run, words, check=look, nothing_new=nothing_new)
 
 
 if __name__ == "__main__":

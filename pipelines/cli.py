@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import jobs
-from pipelines.config import JobConfig, load
+from pipelines.config import JobConfig, keys_of, load
 from pipelines.errors import ConfigError, DarkroomError
 from pipelines.job import report
 from pipelines.submit import submit
@@ -102,7 +102,7 @@ def _help(verb: str) -> str:
     on_spark, purpose = not VERBS[verb].function, VERBS[verb].purpose
     lines = [f"usage: darkroom {verb} [CONF.yaml] key=value ...{' [spark-submit options]' * on_spark}", ""]
     lines += [f"{purpose[0].upper()}{purpose[1:]}.", "", "keys:"]
-    for key, field in _settings(verb).model_fields.items():
+    for key, field in keys_of(_settings(verb)).items():
         lines.append(f"  {key}={'…  (required)' if field.is_required() else _shown(field.default)}")
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
         meaning = f"{' | '.join(choices)}. {field.description}" if choices else str(field.description)
@@ -112,6 +112,8 @@ def _help(verb: str) -> str:
 
 def _shown(default: object) -> str:
     """Write a default as it would be typed."""
+    if default is None:
+        return ""
     if isinstance(default, bool):
         return str(default).lower()
     return f"[{','.join(map(str, default))}]" if isinstance(default, tuple) else str(default)

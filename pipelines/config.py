@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from pipelines import storage
 from pipelines.errors import ConfigError, DarkroomError
@@ -29,6 +30,11 @@ class JobConfig(BaseModel):
 
 
 Config = TypeVar("Config", bound=JobConfig)
+
+
+def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a model's fields by the keys that users type: `from` where the field has to be called otherwise."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def load(model: type[Config], words: Sequence[str]) -> Config:
@@ -70,7 +76,7 @@ def _put(settings: dict[str, Any], key: str, value: Any) -> None:
 def _scalar(text: str) -> Any:
     try:
         return yaml.safe_load(text) if text else ""
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # ValueError: it looks like a date, and is none
         return text
 
 
@@ -87,9 +93,9 @@ def _read_yaml(uri: str) -> dict[str, Any]:
 def _explain(model: type[BaseModel], problem: Any) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, model.model_fields, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(model.model_fields)}"
+        near = difflib.get_close_matches(key, keys_of(model), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(keys_of(model))}"
         return f"{key}: unknown key; {hint}"
     if problem["type"] == "missing":
-        return f"{key}: required; give {key}=… ({model.model_fields[key].description})"
+        return f"{key}: required; give {key}=… ({keys_of(model)[key].description})"
     return f"{key}={problem['input']!r}: {problem['msg']}"

@@ -21,6 +21,7 @@ from pipelines.spark_errors import explain
 from pipelines.submit import RESULT_VARIABLE
 
 Run = Callable[[SparkSession, Config], dict[str, Any]]
+YARN_CONTAINER = "CONTAINER_ID"  # set for a driver on YARN, which counts as failed if it ends without a session
 
 
 def main(
@@ -30,13 +31,15 @@ def main(
     words: Sequence[str],
     *,
     check: Callable[[Config], None] | None = None,
+    nothing_new: Callable[[Config], dict[str, Any] | None] | None = None,
 ) -> int:
     """Run one job; return its exit code: 0 done, 2 wrong conf, 3 wrong data, 1 anything else.
 
-    `check` looks at what the model alone cannot (do the inputs exist?), before Spark starts.
+    `check` looks at what the model alone cannot (do the inputs exist?), before Spark starts. So does `nothing_new`:
+    where an earlier run has done all of the work already, it returns the summary, and Spark is not started.
     The summary that `run` returns is printed as the last line on stdout, one JSON object.
     """
-    return report(verb, lambda: _run(verb, model, run, words, check))
+    return report(verb, lambda: _run(verb, model, run, words, check, nothing_new))
 
 
 def report(verb: str, work: Callable[[], dict[str, Any]]) -> int:
@@ -66,14 +69,18 @@ def _run(
     run: Run[Config],
     words: Sequence[str],
     check: Callable[[Config], None] | None,
+    nothing_new: Callable[[Config], dict[str, Any] | None] | None,
 ) -> dict[str, Any]:
     config = load(model, words)
     if check:
         check(config)
+    done = nothing_new(config) if nothing_new else None
+    if done and YARN_CONTAINER not in os.environ:
+        return done
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     session = open_session(verb, os.environ.get("AWS_ENDPOINT_URL", ""))
     try:
-        return run(session, config)
+        return done or run(session, config)
     except (Py4JError, PySparkException) as error:
         if explained := explain(error, config):
             raise explained from error

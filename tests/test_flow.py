@@ -46,9 +46,22 @@ def test_training_lowers_the_loss(work: Path, trained: dict[str, Any]) -> None:
     assert history[-1]["loss"] == trained["loss"] < history[0]["loss"]
 
 
-def test_a_finished_run_is_repeated_without_training(work: Path, trained: dict[str, Any]) -> None:
+@pytest.fixture
+def no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a Spark that is started after all fail at once."""
+    monkeypatch.setenv("JAVA_HOME", "/no/java/here")
+
+
+@pytest.mark.usefixtures("dataset", "no_spark")
+def test_an_ingest_of_nothing_new_ends_without_spark(work: Path) -> None:
+    again = darkroom("ingest", f"source={work}/photos", f"target={work}/dataset", "max_reject_ratio=0.1")
+    assert (again["read"], again["nothing_new"]) == (0, True)
+
+
+@pytest.mark.usefixtures("no_spark")
+def test_a_training_on_an_unchanged_dataset_ends_without_spark(work: Path, trained: dict[str, Any]) -> None:
     again = darkroom("train", f"dataset={work}/dataset", f"target={work}/model", *SETTINGS)
-    assert again["model_id"] == trained["model_id"]
+    assert {**again, "seconds": 0} == {**trained, "nothing_new": True, "seconds": 0}
 
 
 def test_the_same_seed_gives_the_same_weights(work: Path, trained: dict[str, Any]) -> None:
@@ -68,3 +81,21 @@ def test_evaluate_score_and_a_direct_call_agree(work: Path, trained: dict[str, A
         assert row["confidence"] == pytest.approx(float(direct.max()), abs=1e-4)
         assert by_uri[row["uri"]]["confidence"] == pytest.approx(float(direct.max()), abs=1e-4)
         assert by_uri[row["uri"]]["label_name"] == row["label_name"]
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_scoring_of_the_same_photos_ends_without_spark(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (f"source={work}/photos", f"model={work}/model", f"target={work}/scored")
+    scored = darkroom("score", *words)
+    monkeypatch.setenv("JAVA_HOME", "/no/java/here")
+    assert {**darkroom("score", *words), "seconds": 0} == {**scored, "nothing_new": True, "seconds": 0}
+
+
+@pytest.mark.usefixtures("trained")
+def test_new_photos_start_a_training_anew(work: Path) -> None:
+    write_photos(work / "photos", 5, first=500)
+    added = darkroom("ingest", f"source={work}/photos", f"target={work}/dataset", "max_reject_ratio=0.1")
+    assert (added["read"], added["nothing_new"]) == (15, False)
+    again = darkroom("train", f"dataset={work}/dataset", f"target={work}/model", *SETTINGS)
+    assert (again["rows"], again["nothing_new"]) == (added["rows"]["train"], False)
+    assert load_bundle(f"{work}/model").info.dataset_id == added["dataset_id"]

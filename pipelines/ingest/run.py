@@ -57,7 +57,7 @@ def ingest(spark: SparkSession, config: IngestConfig) -> dict[str, Any]:
         _refuse_too_many_rejects(files, counts, config)
         classes = _classes(new, old)
         _stage_tables(prepared, known, config, classes)
-        everything = files.unionByName(spark.read.parquet(_files_uri(config.target))) if old else files
+        everything = files.unionByName(spark.read.parquet(files_uri(config.target))) if old else files
         manifest = describe(everything, config, classes, num_skipped)
         storage.write_json(storage.join(staging, "dataset.json"), manifest.model_dump())
         publish(
@@ -67,29 +67,30 @@ def ingest(spark: SparkSession, config: IngestConfig) -> dict[str, Any]:
             run=_num_runs(config.target),
             append=old is not None,
         )
-    return _summary(config, manifest, counts)
+    return summarise(config, manifest, counts)
 
 
 def _nothing_new(config: IngestConfig, old: Manifest | None, num_skipped: int) -> dict[str, Any]:
     if old is None:
         raise DataError(f"source={config.source} has no images; {num_skipped} other files were skipped")
     storage.remove(staging_uri(config.target))
-    return _summary(config, old, FileCounts(read=0, accepted=0, duplicates=0, rejected=0, skipped=num_skipped))
+    return summarise(config, old, FileCounts(read=0, accepted=0, duplicates=0, rejected=0, skipped=num_skipped))
 
 
 def _num_runs(target: str) -> int:
     """Count the runs that added to the dataset, from the names of their files, part-RUN-NUMBER."""
-    return len({name.split("-")[1] for name in storage.names(_files_uri(target)) if name.startswith("part-")})
+    return len({name.split("-")[1] for name in storage.names(files_uri(target)) if name.startswith("part-")})
 
 
-def _files_uri(target: str) -> str:
+def files_uri(target: str) -> str:
+    """Return the table that says what became of every file."""
     return storage.join(target, "files")
 
 
 def _known_files(spark: SparkSession, target: str, old: Manifest | None) -> DataFrame:
     if old is None:
         return spark.createDataFrame([], KNOWN_SCHEMA)
-    return spark.read.parquet(_files_uri(target)).select("uri", "size_bytes", "modified_at", "image_id", "outcome")
+    return spark.read.parquet(files_uri(target)).select("uri", "size_bytes", "modified_at", "image_id", "outcome")
 
 
 def _stage(frame: DataFrame, uri: str) -> DataFrame:
@@ -164,9 +165,11 @@ def _stage_tables(prepared: DataFrame, known: DataFrame, config: IngestConfig, c
     writer.parquet(storage.join(staging, "data"))
 
 
-def _summary(config: IngestConfig, manifest: Manifest, counts: FileCounts) -> dict[str, Any]:
+def summarise(config: IngestConfig, manifest: Manifest, counts: FileCounts) -> dict[str, Any]:
+    """Return what the job prints: this run's counts, and the dataset as it is now."""
     return {
         **counts.model_dump(),
+        "nothing_new": not counts.read,
         "classes": len(manifest.classes),
         "rows": {split: manifest.rows(split) for split in manifest.counts},
         "dataset_id": manifest.dataset_id,

@@ -62,7 +62,12 @@ def _walk_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]
             yield from _in_batches(_walk(row["folder"], row["label_name"], row["recurse"]))
 
 
-def _walk(folder: str, label_name: str | None, recurse: bool) -> Iterator[dict[str, object]]:
+def walk(source: str) -> Iterator[dict[str, Any]]:
+    """Yield a row of `list_files` for each file of a folder, without labels, and without Spark."""
+    return _walk(source, None, True)
+
+
+def _walk(folder: str, label_name: str | None, recurse: bool) -> Iterator[dict[str, Any]]:
     for entry in storage.scan(folder):
         if entry.is_dir and recurse:
             yield from _walk(entry.uri, label_name, recurse)

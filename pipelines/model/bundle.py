@@ -139,7 +139,7 @@ def save_bundle(
     with its model_id.
     """
     sources = {f"code/{part}/{path}": text.encode() for part, code in codes.items() for path, text in code.sources}
-    info = info.model_copy(update={"code": {part: _own_code(code) for part, code in codes.items()}})
+    info = info.model_copy(update={"code": {part: own_code(code) for part, code in codes.items()}})
     network = InferenceNetwork(model.cpu(), info.preprocessing.mean, info.preprocessing.std).eval()
     weights = save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
     info = info.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
@@ -163,7 +163,8 @@ def write_folder(target: str, files: Mapping[str, bytes]) -> None:
     storage.replace(aside, target)
 
 
-def _own_code(code: Code) -> OwnCode:
+def own_code(code: Code) -> OwnCode:
+    """Return what model.json says of a code."""
     hashes = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in code.sources}
     return OwnCode(entry=code.entry, files=hashes)
 

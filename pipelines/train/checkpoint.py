@@ -10,7 +10,10 @@ from pipelines.errors import ConfigError
 from pipelines.train.config import TrainConfig
 from pipelines.train.own import Codes
 
-FREE = ("target", "num_threads", "checkpoint_seconds", "run_dir", "max_runtime_seconds", "max_restarts")
+FREE = (
+    *("target", "run_dir", "num_threads", "checkpoint_seconds"),
+    *("max_runtime_seconds", "max_restarts", "restart_on_new_data"),
+)
 
 
 def checkpoint_uri(config: TrainConfig) -> str:
@@ -31,14 +34,32 @@ def load_checkpoint(config: TrainConfig, dataset_id: str, codes: Codes) -> dict[
     Raises:
         ConfigError: it belongs to a run with other settings, or the dataset or own code has changed.
     """
+    if not (state := _read(config)):
+        return None
+    if changed := changed_settings(config, dataset_id, codes, state["settings"]):
+        now = _settings(config, dataset_id, codes)
+        differences = ", ".join(f"{key}={now[key]} (was {old})" for key, old in changed.items())
+        remedy = "use another, or restart_on_new_data=true" if set(changed) == {"dataset_id"} else "use another"
+        raise ConfigError(f"run_dir={config.run_uri()} holds a run with other settings: {differences}; {remedy}")
+    return state
+
+
+def settings_of_checkpoint(config: TrainConfig) -> dict[str, Any] | None:
+    """Return what the run of the checkpoint was started with, None without a checkpoint."""
+    state = _read(config)
+    return state["settings"] if state else None
+
+
+def changed_settings(config: TrainConfig, dataset_id: str, codes: Codes, old: dict[str, Any]) -> dict[str, Any]:
+    """Return the decisive settings that are different now, with their old values."""
+    new = _settings(config, dataset_id, codes)
+    return {key: old.get(key) for key in new if key not in FREE and old.get(key) != new[key]}
+
+
+def _read(config: TrainConfig) -> dict[str, Any] | None:
     if not storage.exists(checkpoint_uri(config)):
         return None
-    content = io.BytesIO(storage.read_bytes(checkpoint_uri(config)))
-    state: dict[str, Any] = torch.load(content, weights_only=True)
-    old, new = state["settings"], _settings(config, dataset_id, codes)
-    if changed := [key for key in new if key not in FREE and old.get(key) != new[key]]:
-        differences = ", ".join(f"{key}={new[key]} (was {old.get(key)})" for key in changed)
-        raise ConfigError(f"run_dir={config.run_uri()} holds a run with other settings: {differences}; use another")
+    state: dict[str, Any] = torch.load(io.BytesIO(storage.read_bytes(checkpoint_uri(config))), weights_only=True)
     return state
 
 

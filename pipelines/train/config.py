@@ -84,6 +84,11 @@ class TrainConfig(JobConfig):
     num_threads: int = Field(1, ge=1, description="threads of a process for the network, and as many for decoding")
     checkpoint_seconds: float = Field(300.0, gt=0, description="time between checkpoints, seconds")
     max_restarts: int = Field(2, ge=0, description="times that lost processes are started again from the checkpoint")
+    restart_on_new_data: bool = Field(
+        False,
+        description="start over where the dataset has changed under a run that has not ended; one that has ended "
+        "starts over anyway",
+    )
     seed: int = Field(0, description="of weights, order and augmentation")
     run_dir: OptionalUri = Field("", description="folder of checkpoints and metrics, by default TARGET-run")
 

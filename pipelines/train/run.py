@@ -15,6 +15,7 @@ from pipelines.train.checkpoint import load_checkpoint
 from pipelines.train.config import TrainConfig
 from pipelines.train.dry_run import dry_run
 from pipelines.train.own import Codes, collect_own, network_of
+from pipelines.train.repeated import clear_run, is_outdated, summarise
 from pipelines.train.report import reporting
 from pipelines.train.tracking import check_tracking
 from pipelines.train.worker import FAILURE, work
@@ -40,15 +41,19 @@ def check(config: TrainConfig, tracking_uri: str = "") -> None:
         network = network_of(config, codes)
         model = build(network, len(manifest.classes))
         start_from(model, network, read_weights(config.weights, config.model), manifest.classes)
-    load_checkpoint(config, manifest.dataset_id, codes)
+    if not is_outdated(config, manifest, codes):
+        load_checkpoint(config, manifest.dataset_id, codes)
 
 
 def train(spark: SparkSession, config: TrainConfig, tracking_uri: str = "") -> dict[str, Any]:
     """Run one training and return its metrics; a run_dir with a checkpoint goes on from there."""
     manifest, codes = load_manifest(config.dataset), collect_own(config)
-    with locked(config.run_uri()), reporting(config, manifest, tracking_uri):
-        result = _launch(spark, config, manifest, codes)
-    return {**result, "model": config.target, "archive": f"{config.target}.tar.gz", "run_dir": config.run_uri()}
+    with locked(config.run_uri()):
+        if is_outdated(config, manifest, codes):
+            clear_run(config)
+        with reporting(config, manifest, tracking_uri):
+            result = _launch(spark, config, manifest, codes)
+    return summarise(config, result, nothing_new=False)
 
 
 def _launch(spark: SparkSession, config: TrainConfig, manifest: Manifest, codes: Codes) -> dict[str, Any]:

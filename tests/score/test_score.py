@@ -100,9 +100,9 @@ def test_a_table_of_paths_without_a_label_is_enough(spark: SparkSession, work: P
 
 
 def test_an_archive_scores_as_its_folder(spark: SparkSession, work: Path) -> None:
-    run(spark, work)
-    run(spark, work, f"model={work}/model.tar.gz", target="archive")
-    assert rows(work) == rows(work, target="archive")
+    run(spark, work, "engine=torch", target="folder")
+    run(spark, work, f"model={work}/model.tar.gz", "engine=torch", target="archive")
+    assert rows(work, target="folder") == rows(work, target="archive")
 
 
 def test_a_missing_source_is_a_wrong_conf(work: Path) -> None:
