@@ -78,7 +78,7 @@ async def invoke(request: Request) -> Response:
     results = await endpoint.classify(images.contents)
     if not images.many and results[0].reject:
         raise refused_image(results[0].reject)
-    content = write_answer(results, images.many, wanted, ready.bundle.info, config.top_k)
+    content = write_answer(results, images.many, wanted, ready.bundle.info, wanted.top_k or config.top_k)
     return Response(content, media_type=wanted.media_type)
 
 

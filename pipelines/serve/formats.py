@@ -5,6 +5,7 @@ import binascii
 import csv
 import io
 import json
+import re
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -37,10 +38,11 @@ class Images(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """The form of an answer: media type, and whether the classes are named."""
+    """The form of an answer: media type, whether the classes are named, and how many where Accept says so."""
 
     media_type: str
     verbose: bool
+    top_k: int | None = None
 
 
 def check_content_type(header: str) -> str:
@@ -64,23 +66,25 @@ def parse_accept(header: str, *, verbose: bool) -> Wanted:
     Raises:
         Refused: 406, it takes none of the forms.
     """
-    ranges = [_media_range(part) for part in header.split(",") if part.strip()] or [(1.0, "*/*", False)]
-    for quality, media_range, asked in sorted(ranges, key=lambda item: -item[0]):
+    ranges = [_media_range(part) for part in header.split(",") if part.strip()] or [_media_range("*/*")]
+    for quality, media_range, asked, top_k in sorted(ranges, key=lambda item: -item[0]):
         for media_type in (JSON, JSON_LINES, CSV):
             if quality > 0 and media_range in (media_type, "*/*", f"{media_type.partition('/')[0]}/*"):
-                return Wanted(media_type, verbose or asked)
+                return Wanted(media_type, verbose or asked, top_k)
     raise Refused(406, "not_acceptable", f"Accept is {header!r}; answers are {JSON}, {JSON_LINES} or {CSV}")
 
 
-def _media_range(part: str) -> tuple[float, str, bool]:
-    """Read `type/subtype;q=0.5;verbose` as quality, range, verbose."""
+def _media_range(part: str) -> tuple[float, str, bool, int | None]:
+    """Read `type/subtype;q=0.5;verbose;top_k=3` as quality, range, verbose, top_k."""
     media_range, *parameters = (word.strip().lower() for word in part.split(";"))
     values = dict(parameter.partition("=")[::2] for parameter in parameters)
     try:
         quality = float(values.get("q", 1))
     except ValueError:
         quality = 0.0
-    return quality, media_range, values.get("verbose", "false") in ("", "true")
+    top_k = values.get("top_k", "")
+    verbose = values.get("verbose", "false") in ("", "true")
+    return quality, media_range, verbose, max(1, int(top_k)) if re.fullmatch(r"[0-9]{1,6}", top_k) else None
 
 
 def read_images(body: bytes, media_type: str) -> Images:

@@ -130,6 +130,19 @@ def test_accept_with_verbose_names_the_labels_all_the_same(as_sagemaker: Server,
     assert verbose["label_name"] == post(server, photo(work)).json()["label_name"]
 
 
+def test_accept_may_say_how_many_labels_are_wanted(as_sagemaker: Server, server: Server, work: Path) -> None:
+    one = post(server, photo(work), Accept="application/json;top_k=1").json()
+    two = post(as_sagemaker, photo(work), Accept="application/json;verbose;top_k=2").json()
+    assert [label["label_name"] for label in two["top_k"]][:1] == [one["label_name"]]
+    assert (len(one["top_k"]), len(two["top_k"])) == (1, 2)
+
+
+@pytest.mark.parametrize("parameter", ["q=x", "top_k=", "top_k=-1", "verbose=maybe", "="])
+def test_odd_parameters_of_accept_do_no_harm(server: Server, work: Path, parameter: str) -> None:
+    answer = post(server, photo(work), Accept=f"application/json;{parameter}, */*;q=0.1")
+    assert answer.status_code == 200 and len(answer.json()["top_k"]) == 3
+
+
 def png(mode: str) -> bytes:
     file = io.BytesIO()
     Image.new(mode, (20, 20)).save(file, "TIFF")
