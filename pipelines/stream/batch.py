@@ -1,6 +1,6 @@
 """Score one micro-batch and publish it whole: exactly once, for every reader of the target's folders.
 
-A batch is written to TARGET/_staging, counted, and moved to `predictions/date=D/batch_id=N`,
+A batch is written to TARGET/_staging, parted, counted, and moved to `predictions/date=D/batch_id=N`,
 `rejects/date=D/batch_id=N` and `batches/date=D/N.json`. Once the list of these moves is written the batch is decided:
 whoever comes after a kill completes the moves and does not score it again. Until then nothing of it is to be seen, and
 it is scored anew.
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from pipelines import storage
@@ -23,8 +23,7 @@ from pipelines.score.run import PREDICTION_COLUMNS
 from pipelines.stream.config import ScoreStreamConfig
 from pipelines.stream.kafka import parse_topics, write_records
 from pipelines.stream.model import CurrentModel
-
-REJECT_COLUMNS = ("uri", "reason", "message", "bytes")
+from pipelines.stream.part import REJECT_COLUMNS, part
 
 Record = dict[str, Any]
 Listener = Callable[[Record], None]
@@ -93,20 +92,23 @@ class Batches:
     def _score(self, rows: DataFrame, batch_id: int) -> Record:
         started = time.monotonic()
         self._model.refresh()
-        seen = Observation()
-        inputs = rows.observe(seen, F.count(F.lit(1)).alias("inputs"), *self._facts(rows))
-        scored = self._stage(score_images(inputs, self._model.use, self._keep), "_scored")
-        facts = seen.get
-        counts = self._part(scored, facts["inputs"])
-        if sum(counts.values()) != facts["inputs"]:
-            raise DarkroomError(
-                f"batch {batch_id}: {facts['inputs']} inputs, but {counts}; nothing of it was published"
-            )
+        seen, aside = Observation(), storage.join(self._staging, "_scored")
+        inputs = rows.observe(seen, F.count(F.lit(1)).alias("inputs"), *_facts(rows))
+        scored = score_images(inputs, self._model.use, self._keep)
+        scored.write.mode("overwrite").parquet(aside)
+        facts, parted = seen.get, part(aside, self._staging, self._keep)
+        counts: dict[str, Any] = {
+            "predicted": parted.predicted,
+            "rejected": sum(parted.reasons.values()),
+            "reasons": parted.reasons,
+        }
+        if counts["predicted"] + counts["rejected"] != facts["inputs"]:
+            raise DarkroomError(f"batch {batch_id}: {facts['inputs']} inputs, but {counts}; nothing of it is published")
+        self._send(scored, counts)
         record = {
             "batch_id": batch_id,
             **facts,
             **counts,
-            "reasons": self._reasons(scored) if counts["rejected"] else {},
             "model_id": self._model.model_id,
             "model": self._model.use.uri,
             "refused_model": self._model.refused,
@@ -117,38 +119,17 @@ class Batches:
         self._publish(record)
         return record
 
-    def _facts(self, rows: DataFrame) -> list[Any]:
-        """Ask for what the record of a batch says about its inputs; the date is that of the batch's planning."""
-        facts = [F.first(F.col("date").cast("string")).alias("date")]
-        facts += [F.date_format(F.max("timestamp"), "yyyy-MM-dd'T'HH:mm:ss.SSSXXX").alias("last_timestamp")]
-        return facts + ([F.max("listing").alias("listing")] if "listing" in rows.columns else [])
-
-    def _stage(self, rows: DataFrame, name: str) -> DataFrame:
-        """Write rows aside and return what was written, so that nothing is computed twice."""
-        uri = storage.join(self._staging, name)
-        rows.write.mode("overwrite").parquet(uri)
-        return rows.sparkSession.read.schema(rows.schema).parquet(uri)
-
-    def _part(self, scored: DataFrame, num_inputs: int) -> dict[str, int]:
-        """Write predictions and rejects to where they belong; return how many there are of each."""
-        config = self._config
-        predictions, predicted = _counted(
-            scored.where(F.col("reason").isNull()).select(*PREDICTION_COLUMNS, *self._keep)
-        )
-        predictions = self._stage(predictions.coalesce(1), "predictions")
-        if config.sink != "parquet":
+    def _send(self, scored: DataFrame, counts: dict[str, Any]) -> None:
+        """Send what is staged to topics of Kafka, where that is asked for."""
+        config, read = self._config, scored.sparkSession.read
+        if config.sink != "parquet" and counts["predicted"]:
+            schema = scored.select(*PREDICTION_COLUMNS, *self._keep).schema
+            predictions = read.schema(schema).parquet(storage.join(self._staging, "predictions"))
             write_records(predictions, parse_topics(config.predictions_topic), self._security, key="image_id")
-        if (num_predicted := predicted.get["rows"]) == num_inputs:
-            return {"predicted": num_predicted, "rejected": 0}
-        rejects, rejected = _counted(scored.where(F.col("reason").isNotNull()).select(*REJECT_COLUMNS, *self._keep))
-        rejects = self._stage(rejects.coalesce(1), "rejects")
-        if config.dead_letter_topic:
-            write_records(rejects.drop("bytes"), parse_topics(config.dead_letter_topic), self._security, key="key")
-        return {"predicted": num_predicted, "rejected": rejected.get["rows"]}
-
-    def _reasons(self, scored: DataFrame) -> dict[str, int]:
-        rejects = scored.where(F.col("reason").isNotNull()).groupBy("reason").count()
-        return {row[0]: row[1] for row in rejects.collect()}
+        if config.dead_letter_topic and counts["rejected"]:
+            schema = scored.select(*REJECT_COLUMNS, *self._keep).drop("bytes").schema
+            rejects = read.schema(schema).parquet(storage.join(self._staging, "rejects"))
+            write_records(rejects, parse_topics(config.dead_letter_topic), self._security, key="key")
 
     def _publish(self, record: Record) -> None:
         name = f"date={record['date']}/batch_id={record['batch_id']}"
@@ -178,7 +159,8 @@ def last_published(target: str) -> int:
     return max((int(record["batch_id"]) for record in last_records(target, 1)), default=-1)
 
 
-def _counted(rows: DataFrame) -> tuple[DataFrame, Observation]:
-    """Return the same rows, and what will know their number once they have been written."""
-    count = Observation()
-    return rows.observe(count, F.count(F.lit(1)).alias("rows")), count
+def _facts(rows: DataFrame) -> list[Column]:
+    """Ask for what the record of a batch says about its inputs; the date is that of the batch's planning."""
+    facts = [F.first(F.col("date").cast("string")).alias("date")]
+    facts += [F.date_format(F.max("timestamp"), "yyyy-MM-dd'T'HH:mm:ss.SSSXXX").alias("last_timestamp")]
+    return facts + ([F.max("listing").alias("listing")] if "listing" in rows.columns else [])
