@@ -51,6 +51,16 @@ VERBS = {
         "write a bundle that knows ImageNet's 1,000 classes, without any training",
         "pipelines.ready_made.bundle:ready_made",
     ),
+    "platform": Verb(
+        "pipelines.platform.config:PlatformConfig",
+        "serve the part of SageMaker's API that image classification needs",
+        "pipelines.platform.run:platform",
+    ),
+    "platform keys": Verb(
+        "pipelines.platform.config:KeysConfig",
+        "make, list or delete the platform's access keys",
+        "pipelines.platform.keys:manage_keys",
+    ),
     "doctor": Verb("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
     "package": Verb(
         "pipelines.package.config:PackageConfig",
@@ -63,7 +73,7 @@ SUBMIT_HELP = "Options such as --master yarn --deploy-mode cluster --queue train
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line; become the job, or return an exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     if {"-h", "--help"} & set(arguments.words):
         print(_help(arguments.verb))
         return 0
@@ -83,8 +93,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return submit(job, words, options, getattr(config, "target", ""))
 
 
+def _joined(words: Sequence[str]) -> list[str]:
+    """Make one word of a verb of two, `platform keys`."""
+    verb = " ".join(words[:2])
+    return [verb, *words[2:]] if verb in VERBS else list(words)
+
+
 def _parser() -> argparse.ArgumentParser:
-    verbs = "\n".join(f"  {verb:12}{found.purpose}" for verb, found in VERBS.items())
+    verbs = "\n".join(f"  {verb:15}{found.purpose}" for verb, found in VERBS.items())
     parser = argparse.ArgumentParser(
         prog="darkroom",
         usage="darkroom VERB [CONF.yaml] key=value ... [spark-submit options]",

@@ -1,4 +1,4 @@
-"""Networks by name: torchvision's, timm's, or the user's own class."""
+"""Networks by name: torchvision's, timm's, those for small images, or the user's own class."""
 
 import difflib
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from torch import nn
 
 from pipelines.errors import ConfigError
 from pipelines.model.code import Code, is_own, load_object
+from pipelines.model.small_resnet import SMALL_RESNETS, SmallResNet
 
 _WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
 
@@ -24,8 +25,8 @@ class Network(NamedTuple):
 def build(network: Network | str, num_classes: int) -> nn.Module:
     """Make a network with random weights that returns logits (B, num_classes).
 
-    The name is torchvision's, else timm's (`timm/NAME` asks timm only), or that of the user's own class, which
-    is called with num_classes and the arguments.
+    The name is torchvision's, else timm's (`timm/NAME` asks timm only), `small_resnet20` to `small_resnet110`, or that
+    of the user's own class, which is called with num_classes and the arguments.
 
     Raises:
         ConfigError: no such network, with the nearest names; or it does not take the arguments.
@@ -44,6 +45,8 @@ def build(network: Network | str, num_classes: int) -> nn.Module:
 
 
 def _by_name(name: str, args: dict[str, Any]) -> nn.Module:
+    if name in SMALL_RESNETS:
+        return SmallResNet(SMALL_RESNETS[name], **args)
     import torchvision.models as zoo  # here and below: these libraries take seconds to import
 
     if name in zoo.list_models(module=zoo):

@@ -3,10 +3,10 @@
 Three stages of 16, 32 and 64 channels; torchvision and timm have only those for large images.
 """
 
-from typing import ClassVar
-
 import torch
 from torch import nn
+
+SMALL_RESNETS = {f"small_resnet{depth}": depth for depth in (20, 32, 44, 56, 110)}
 
 
 class _Block(nn.Module):
@@ -32,15 +32,13 @@ class _Block(nn.Module):
 class SmallResNet(nn.Module):
     """float32 (B, 3, H, W) → logits (B, num_classes); `depth` is 6 n + 2 layers."""
 
-    depth: ClassVar[int]
-
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, depth: int, num_classes: int) -> None:
         """Make it with random weights."""
         super().__init__()
         blocks: list[nn.Module] = []
         channels_in = 16
         for channels in (16, 32, 64):
-            for number in range((self.depth - 2) // 6):
+            for number in range((depth - 2) // 6):
                 blocks.append(_Block(channels_in, channels, 2 if number == 0 and channels > 16 else 1))
                 channels_in = channels
         self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
@@ -52,33 +50,3 @@ class SmallResNet(nn.Module):
         features = self.blocks(self.stem(images))
         logits: torch.Tensor = self.head(features.mean((2, 3)))
         return logits
-
-
-class ResNet20(SmallResNet):
-    """20 layers."""
-
-    depth = 20
-
-
-class ResNet32(SmallResNet):
-    """32 layers."""
-
-    depth = 32
-
-
-class ResNet44(SmallResNet):
-    """44 layers."""
-
-    depth = 44
-
-
-class ResNet56(SmallResNet):
-    """56 layers."""
-
-    depth = 56
-
-
-class ResNet110(SmallResNet):
-    """110 layers."""
-
-    depth = 110

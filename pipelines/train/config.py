@@ -53,8 +53,8 @@ class TrainConfig(JobConfig):
         "", description="your own figure of the val split: (labels, probabilities) to a number, or several by name"
     )
     metric_args: dict[str, Any] = Field({}, description="arguments of your own metric")
-    optimizer: Annotated[str, _one_of("sgd", "adam", "adamw")] = Field(
-        "adamw", description="sgd | adam | adamw, or your own torch.optim.Optimizer"
+    optimizer: Annotated[str, _one_of("sgd", "adam", "adamw", "rmsprop")] = Field(
+        "adamw", description="sgd | adam | adamw | rmsprop, or your own torch.optim.Optimizer"
     )
     optimizer_args: dict[str, Any] = Field({}, description="more arguments of it, as in optimizer_args.nesterov=true")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")

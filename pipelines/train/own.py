@@ -19,7 +19,12 @@ Augmentation = Callable[[np.ndarray[Any, Any], np.random.Generator], np.ndarray[
 Metric = Callable[[np.ndarray[Any, Any], np.ndarray[Any, Any]], float | Mapping[str, float]]
 Codes = dict[str, Code]
 PARTS = ("model", "loss", "optimizer", "augmentation", "metric")
-OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+OPTIMIZERS = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+}
 
 
 def collect_own(config: TrainConfig) -> Codes:

@@ -1,0 +1,42 @@
+"""Which function answers which operation."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pipelines.platform import configs, endpoints, logs, models, tags, training, transforms
+from pipelines.platform.call import Call
+
+Handler = Callable[[Call], dict[str, Any]]
+
+OPERATIONS: dict[str, dict[str, Handler]] = {
+    "sagemaker": {
+        "CreateTrainingJob": training.create,
+        "DescribeTrainingJob": training.describe,
+        "ListTrainingJobs": training.list_jobs,
+        "StopTrainingJob": training.stop,
+        "CreateModel": models.create,
+        "DescribeModel": models.describe,
+        "ListModels": models.list_models,
+        "DeleteModel": models.delete,
+        "CreateEndpointConfig": configs.create,
+        "DescribeEndpointConfig": configs.describe,
+        "ListEndpointConfigs": configs.list_configs,
+        "DeleteEndpointConfig": configs.delete,
+        "CreateEndpoint": endpoints.create,
+        "DescribeEndpoint": endpoints.describe,
+        "UpdateEndpoint": endpoints.update,
+        "ListEndpoints": endpoints.list_endpoints,
+        "DeleteEndpoint": endpoints.delete,
+        "CreateTransformJob": transforms.create,
+        "DescribeTransformJob": transforms.describe,
+        "ListTransformJobs": transforms.list_jobs,
+        "StopTransformJob": transforms.stop,
+        "AddTags": tags.add,
+        "ListTags": tags.list_tags,
+        "DeleteTags": tags.delete,
+    },
+    "logs": {
+        "DescribeLogStreams": logs.describe_log_streams,
+        "GetLogEvents": logs.get_log_events,
+    },
+}

@@ -1,0 +1,97 @@
+"""A platform that runs, and clients for it: boto3's own, with another endpoint_url."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tests.command import HOME, darkroom
+
+ROLE = "arn:aws:iam::000000000000:role/anybody"
+IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
+
+
+class Platform:
+    """One `darkroom platform` process; a second on the same home is its successor."""
+
+    def __init__(self, home: Path, *words: str) -> None:
+        self.home = home
+        self._words = (f"home={home}", "port=0", *words)
+        self.key = darkroom("platform", "keys", f"home={home}", "create=tests")
+        self.start()
+
+    def start(self) -> None:
+        self._log = (self.home / "platform.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.cli", "platform", *self._words],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**os.environ, "PYTHONPATH": str(HOME)},
+        )
+        assert self.process.stdout
+        self.url = json.loads(self.process.stdout.readline())["url"]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+    def client(self, service: str, **settings: Any) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=self.key["access_key_id"],
+            aws_secret_access_key=self.key["secret_access_key"],
+            config=Config(retries={"max_attempts": 0}, read_timeout=120),
+            **settings,
+        )
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 200) -> Any:
+    """Return what the condition gives once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"no {what} in {seconds} s"
+        time.sleep(0.2)
+    return found
+
+
+def channel(name: str, uri: str, content_type: str = "application/x-image") -> dict[str, Any]:
+    source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "ContentType": content_type}
+
+
+def training(name: str, channels: list[dict[str, Any]], output: Path, **hyperparameters: str) -> dict[str, Any]:
+    """Return a request as notebooks write it, for a network that trains in a second."""
+    settings = {
+        "num_layers": "20",
+        "image_shape": "3,28,28",
+        "num_classes": "3",
+        "num_training_samples": "60",
+        "mini_batch_size": "16",
+        "epochs": "2",
+        "learning_rate": "0.1",
+        **hyperparameters,
+    }
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "RoleArn": ROLE,
+        "HyperParameters": settings,
+        "InputDataConfig": channels,
+        "OutputDataConfig": {"S3OutputPath": f"file://{output}"},
+        "ResourceConfig": {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
