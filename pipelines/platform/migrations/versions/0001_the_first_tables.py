@@ -9,7 +9,6 @@ down_revision = None
 
 def upgrade() -> None:
     """Change the tables."""
-
     op.create_table(
         "access_keys",
         sa.Column("access_key_id", sa.String(), nullable=False),
