@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.platform import configs, endpoints, logs, models, tags, training, transforms
+from pipelines.platform import configs, endpoints, logs, models, tags, training, transforms, tuning
 from pipelines.platform.call import Call
 
 Handler = Callable[[Call], dict[str, Any]]
@@ -14,6 +14,11 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
         "DescribeTrainingJob": training.describe,
         "ListTrainingJobs": training.list_jobs,
         "StopTrainingJob": training.stop,
+        "CreateHyperParameterTuningJob": tuning.create,
+        "DescribeHyperParameterTuningJob": tuning.describe,
+        "ListHyperParameterTuningJobs": tuning.list_jobs,
+        "StopHyperParameterTuningJob": tuning.stop,
+        "ListTrainingJobsForHyperParameterTuningJob": tuning.list_training_jobs,
         "CreateModel": models.create,
         "DescribeModel": models.describe,
         "ListModels": models.list_models,

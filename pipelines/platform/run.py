@@ -20,6 +20,7 @@ from pipelines.platform.keys import open_vault
 from pipelines.platform.routes import Routes
 from pipelines.platform.supervisor import Supervisor
 
+BACKLOG = 1024
 END_SECONDS = 30  # requests in work at SIGTERM have this long
 
 
@@ -65,6 +66,7 @@ def _listen(config: PlatformConfig) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
+        listener.listen(BACKLOG)  # from here on clients wait instead of being refused
     except OSError as error:
         raise ConfigError(f"cannot listen on host={config.host} port={config.port}: {error.strerror}") from error
     return listener

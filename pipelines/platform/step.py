@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from pipelines.submit import RESULT_VARIABLE
 
 QUIET = ("--conf", "spark.ui.showConsoleProgress=false")  # a log is no place for progress bars
@@ -29,8 +31,7 @@ def run_step(
     """
     result = folder / f"{verb}.json"
     result.unlink(missing_ok=True)
-    words = [f"{key}={_written(value)}" for key, value in settings.items()]
-    command = [sys.executable, "-m", "pipelines.cli", verb, *words, *QUIET, *shlex.split(spark)]
+    command = [sys.executable, "-m", "pipelines.cli", verb, *as_words(settings), *QUIET, *shlex.split(spark)]
     logging.getLogger(__name__).info("darkroom %s", shlex.join(command[3:]))
     done = subprocess.run(
         command,
@@ -49,9 +50,14 @@ def run_step(
     raise StepFailed(f"{kind}: {_error(result, verb)}, exit code: {done.returncode}")
 
 
-def _written(value: Any) -> str:
-    """Write a value as `key=value` takes it."""
-    return value if isinstance(value, str) else json.dumps(value)
+def as_words(settings: dict[str, Any]) -> list[str]:
+    """Write settings as `key=value`, which is read as YAML: 1.0e-08 is a number there, JSON's 1e-08 is not."""
+    return [f"{key}={value if isinstance(value, str) else _as_yaml(value)}" for key, value in settings.items()]
+
+
+def _as_yaml(value: Any) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10**6)
+    return text.removesuffix("...\n").strip()
 
 
 def _error(result: Path, verb: str) -> str:

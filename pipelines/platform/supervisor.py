@@ -10,6 +10,7 @@ from pipelines.platform.config import PlatformConfig
 from pipelines.platform.deployment import Deployments
 from pipelines.platform.jobs import Jobs
 from pipelines.platform.routes import Routes
+from pipelines.platform.tuner import Tuner
 
 PASS_SECONDS = 0.5
 
@@ -20,7 +21,7 @@ class Supervisor:
     def __init__(self, config: PlatformConfig, engine: Engine, routes: Routes) -> None:
         """Make the parts."""
         self._engine = engine
-        self._parts = (Jobs(config), Deployments(config, routes))
+        self._parts = (Tuner(), Jobs(config), Deployments(config, routes))
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from pipelines.platform.process import OWNER, kill, owner
 from tests.command import HOME, darkroom
 
 ROLE = "arn:aws:iam::000000000000:role/anybody"
@@ -46,6 +47,13 @@ class Platform:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
+
+    def end_everything(self) -> None:
+        """Stop the platform, and the jobs and workers that would go on without it."""
+        self.stop()
+        for file in self.home.rglob(OWNER):
+            if process := owner(file.parent):
+                kill(process)
 
     def client(self, service: str, **settings: Any) -> Any:
         return boto3.client(
@@ -95,3 +103,15 @@ def training(name: str, channels: list[dict[str, Any]], output: Path, **hyperpar
         "ResourceConfig": {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10},
         "StoppingCondition": {"MaxRuntimeInSeconds": 600},
     }
+
+
+def both_channels(photos: Path) -> list[dict[str, Any]]:
+    return [channel(name, f"file://{photos}/{name}") for name in ("train", "validation")]
+
+
+def wait_for_end(sagemaker: Any, name: str) -> dict[str, Any]:
+    """Wait as notebooks do, only more often, and return what is said of the job."""
+    waiter = sagemaker.get_waiter("training_job_completed_or_stopped")
+    waiter.wait(TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 400})
+    described: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
+    return described

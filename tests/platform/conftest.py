@@ -1,0 +1,24 @@
+"""One platform for all tests of it, with photos of three colours."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.photos import write_photos
+from tests.platform.running import Platform
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("channels")
+    write_photos(folder / "train", 20)
+    write_photos(folder / "validation", 4, first=100)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    running = Platform(tmp_path_factory.mktemp("platform") / "home")
+    yield running
+    running.end_everything()

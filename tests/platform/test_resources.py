@@ -1,0 +1,153 @@
+"""Names, lists and tags: no job runs here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from pipelines.platform.api import OPERATIONS
+from pipelines.platform.call import Call
+from pipelines.platform.config import PlatformConfig
+from pipelines.platform.database import open_database
+from pipelines.platform.errors import ApiError
+from pipelines.platform.protocol import parse, render, service
+from pipelines.platform.tables import Base
+from tests.platform.running import channel, training
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{tmp_path}/platform.db")
+    yield engine
+    engine.dispose()
+
+
+class Client:
+    """Asks the operations as the API does, without HTTP."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._config = engine, PlatformConfig(home="/nowhere")
+
+    def __call__(self, name: str, **request: Any) -> dict[str, Any]:
+        import json
+
+        operation = service("sagemaker").operation_model(name)
+        document = parse(operation, json.dumps(request).encode())
+        with Session(self._engine) as session, session.begin():
+            answer = OPERATIONS["sagemaker"][name](Call(operation, document, session, self._config))
+        return json.loads(render(operation, answer) or b"{}")  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def ask(engine: Engine) -> Client:
+    return Client(engine)
+
+
+def make_model(ask: Client, name: str, **more: Any) -> str:
+    answer = ask("CreateModel", ModelName=name, PrimaryContainer={"ModelDataUrl": "s3://b/model.tar.gz"}, **more)
+    return str(answer["ModelArn"])
+
+
+def test_the_migrations_make_the_tables_of_this_version(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_pages_of_a_list_have_every_row_once(ask: Client) -> None:
+    names = [f"m{number:02d}" for number in range(25)]
+    for name in names:
+        make_model(ask, name)
+    seen, token = [], {}
+    while True:
+        answer = ask("ListModels", SortBy="Name", SortOrder="Ascending", **token)
+        seen += [model["ModelName"] for model in answer["Models"]]
+        if "NextToken" not in answer:
+            break
+        token = {"NextToken": answer["NextToken"]}
+    assert seen == names
+
+
+def test_lists_are_filtered_and_sorted(ask: Client) -> None:
+    for name in ("cat", "cattle", "dog", "c-t"):
+        make_model(ask, name)
+
+    def names(**request: Any) -> list[str]:
+        return [model["ModelName"] for model in ask("ListModels", **request)["Models"]]
+
+    assert names(NameContains="cat") == ["cattle", "cat"]
+    assert names(SortBy="Name", SortOrder="Descending") == ["dog", "cattle", "cat", "c-t"]
+    assert names(CreationTimeAfter=4e9) == []
+    assert len(names(CreationTimeBefore=4e9, MaxResults=3)) == 3
+
+
+def test_a_token_that_was_not_given_out_is_refused(ask: Client) -> None:
+    with pytest.raises(ApiError, match="NextToken is not one"):
+        ask("ListModels", NextToken="abc")
+
+
+def test_tags_are_kept_until_their_resource_is_deleted(ask: Client) -> None:
+    arn = make_model(ask, "m", Tags=[{"Key": "a", "Value": "1"}])
+    assert ask("AddTags", ResourceArn=arn, Tags=[{"Key": "b", "Value": "2"}, {"Key": "a", "Value": "3"}])["Tags"] == [
+        {"Key": "a", "Value": "3"},
+        {"Key": "b", "Value": "2"},
+    ]
+    ask("DeleteTags", ResourceArn=arn, TagKeys=["a"])
+    assert ask("ListTags", ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
+    ask("DeleteModel", ModelName="m")
+    with pytest.raises(ApiError, match="Could not find resource"):
+        ask("ListTags", ResourceArn=arn)
+    assert ask("ListTags", ResourceArn=make_model(ask, "m"))["Tags"] == []
+
+
+def test_a_model_name_is_taken_once(ask: Client) -> None:
+    make_model(ask, "m")
+    with pytest.raises(ApiError, match="model names are unique, and 'm' is taken"):
+        make_model(ask, "m")
+
+
+def test_what_a_config_names_must_exist(ask: Client) -> None:
+    with pytest.raises(ApiError, match="Could not find model 'm'") as refusal:
+        ask("CreateEndpointConfig", EndpointConfigName="c", ProductionVariants=[{"VariantName": "v", "ModelName": "m"}])
+    assert refusal.value.code == "ValidationException"
+    with pytest.raises(ApiError, match="Could not find endpoint-config 'c'"):
+        ask("CreateEndpoint", EndpointName="e", EndpointConfigName="c")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"AlgorithmSpecification": {"TrainingImage": "xgboost", "TrainingInputMode": "File"}},
+            "must name image-class",
+        ),
+        ({"InputDataConfig": [channel("test", "s3://b/x")]}, "channel 'test' is unknown to image-classification"),
+        ({"InputDataConfig": [channel("validation", "s3://b/x")]}, "needs a channel train"),
+        (
+            {"InputDataConfig": [channel("train", "s3://b/x", "application/x-recordio")]},
+            "application/x-recordio is not read",
+        ),
+        ({"InputDataConfig": [channel("train", "https://b/x")]}, "unknown scheme https://"),
+        ({"HyperParameters": {"num_classes": "2"}}, "hyperparameter num_training_samples is required"),
+    ],
+)
+def test_a_training_job_that_cannot_run_is_refused_at_once(ask: Client, change: dict[str, Any], message: str) -> None:
+    request = {**training("t", [channel("train", "s3://b/x")], Path("/o")), **change}
+    with pytest.raises(ApiError, match=message) as refusal:
+        ask("CreateTrainingJob", **request)
+    assert refusal.value.code == "ValidationException"
+
+
+def test_pretrained_weights_that_are_not_there_are_refused_with_what_to_do(ask: Client) -> None:
+    request = training("t", [channel("train", "s3://b/x")], Path("/o"), use_pretrained_model="1", num_layers="18")
+    with pytest.raises(ApiError, match="start it with pretrained=FOLDER holding resnet18.safetensors"):
+        ask("CreateTrainingJob", **request)
+    request["HyperParameters"]["network"] = "tf_efficientnet_lite0"
+    assert ask("CreateTrainingJob", **request)["TrainingJobArn"].endswith("training-job/t")
+    assert ask("DescribeTrainingJob", TrainingJobName="t")["SecondaryStatus"] == "Starting"
+    ask("StopTrainingJob", TrainingJobName="t")
+    assert ask("DescribeTrainingJob", TrainingJobName="t")["TrainingJobStatus"] == "Stopping"
