@@ -1,5 +1,13 @@
 """Names, lists and tags: no job runs here."""
 
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +15,8 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pipelines.platform.api import OPERATIONS
@@ -17,12 +26,51 @@ from pipelines.platform.database import open_database
 from pipelines.platform.errors import ApiError
 from pipelines.platform.protocol import parse, render, service
 from pipelines.platform.tables import Base
-from tests.platform.running import channel, training
+from tests.platform.running import channel, training, wait_until
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path}/platform.db")
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A real PostgreSQL server on loopback, where one is installed: its URL up to the database's name."""
+    if not shutil.which("initdb"):
+        pytest.skip("no PostgreSQL server is installed (initdb, postgres)")
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    nobody = ["setpriv", "--reuid=nobody", "--clear-groups"] if os.getuid() == 0 else []  # it refuses to run as root
+    if nobody:
+        shutil.chown(folder, "nobody")
+    subprocess.run(
+        [*nobody, "initdb", "-D", folder / "data", "-U", "tests", "-A", "trust"], check=True, stdout=subprocess.DEVNULL
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = ["-D", folder / "data", "-p", str(port), "-h", "127.0.0.1", "-k", folder]
+    server = subprocess.Popen([*nobody, "postgres", *words], stderr=subprocess.DEVNULL)
+    url = f"postgresql+psycopg://tests@127.0.0.1:{port}"
+    wait_until(lambda: _answers(f"{url}/postgres"), "answer of PostgreSQL", seconds=60)
+    yield url
+    server.send_signal(signal.SIGINT)  # the fast way: SIGTERM waits for clients
+    server.wait(30)
+    shutil.rmtree(folder)
+
+
+def _answers(url: str) -> bool:
+    try:
+        create_engine(url).connect().close()
+    except OperationalError:
+        return False
+    return True
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    url = f"sqlite:///{tmp_path}/platform.db"
+    if request.param == "postgres":
+        server, name = request.getfixturevalue("postgres"), f"tests_{uuid.uuid4().hex}"
+        with create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        url = f"{server}/{name}"
+    engine = open_database(url)
     yield engine
     engine.dispose()
 
@@ -34,8 +82,6 @@ class Client:
         self._engine, self._config = engine, PlatformConfig(home="/nowhere")
 
     def __call__(self, name: str, **request: Any) -> dict[str, Any]:
-        import json
-
         operation = service("sagemaker").operation_model(name)
         document = parse(operation, json.dumps(request).encode())
         with Session(self._engine) as session, session.begin():
