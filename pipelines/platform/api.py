@@ -1,6 +1,7 @@
 """The API on HTTP: read a request within limits, check who sent it, find its operation, write answer or error."""
 
 import datetime
+import json
 import logging
 import uuid
 from collections.abc import AsyncIterator
@@ -23,10 +24,14 @@ from pipelines.platform.call import Call
 from pipelines.platform.config import PlatformConfig
 from pipelines.platform.errors import ApiError
 from pipelines.platform.keys import secret_of
+from pipelines.platform.labels import EndpointModels
 from pipelines.platform.operations import OPERATIONS
 from pipelines.platform.routes import Routes
 from pipelines.platform.signature import Request as Signed
 from pipelines.platform.signature import check_signature
+from pipelines.rekognition.errors import RekognitionError
+from pipelines.rekognition.operations import SERVICE as REKOGNITION
+from pipelines.rekognition.operations import operate
 
 MAX_BODY_BYTES = 8 * 2**20  # of the JSON operations; Rekognition's photos come as base64
 
@@ -63,7 +68,10 @@ class Api:
         request_id = str(uuid.uuid4())
         try:
             body = await _read(request, MAX_BODY_BYTES)
-            operation = protocol.operation_of(request.headers.get("x-amz-target", ""), tuple(OPERATIONS))
+            target = request.headers.get("x-amz-target", "")
+            if target.startswith(f"{REKOGNITION}."):
+                return await self._detect(request, target.partition(".")[2], body, request_id)
+            operation = protocol.operation_of(target, tuple(OPERATIONS))
             content = await run_in_threadpool(self._operate, request, operation, body)
         except ApiError as error:
             return _refuse(error, request_id)
@@ -72,6 +80,19 @@ class Api:
             return _refuse(_broken(request_id), request_id)
         headers = {"x-amzn-RequestId": request_id}
         return Response(content, media_type=protocol.CONTENT_TYPE, headers=headers)
+
+    async def _detect(self, request: Request, name: str, body: bytes, request_id: str) -> Response:
+        """Answer an operation of Rekognition."""
+        await run_in_threadpool(self._check, request, body, "rekognition")
+        models = EndpointModels(self._routes, self._client, self._config.ready_made)
+        try:
+            answer = await operate(name, json.loads(body), models)
+        except RekognitionError as error:
+            raise ApiError(error.code, str(error), error.status) from error
+        except ValueError as error:
+            raise ApiError("SerializationException", f"the body is no JSON: {error}") from error
+        content = json.dumps(answer, ensure_ascii=False)
+        return Response(content, 200, {"x-amzn-RequestId": request_id}, protocol.CONTENT_TYPE)
 
     def _operate(self, request: Request, operation: OperationModel, body: bytes) -> bytes:
         self._check(request, body, operation.service_model.signing_name)

@@ -30,6 +30,9 @@ class PlatformConfig(JobConfig):
     pretrained: OptionalUri = Field(
         "", description="folder of weights for use_pretrained_model=1, as resnet50.safetensors or .pth of torchvision"
     )
+    ready_made: str = Field(
+        "", description="endpoint that answers Rekognition's DetectLabels, see `darkroom ready_made`"
+    )
     max_reject_ratio: float = Field(0.01, ge=0, le=1, description="share of unusable photos above which a job fails")
     region: str = Field("us-east-1", description="the region in ARNs")
     account: str = Field("000000000000", pattern="^[0-9]{12}$", description="the account in ARNs")

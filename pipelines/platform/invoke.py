@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from pipelines.platform.errors import ApiError
 from pipelines.platform.protocol import service
-from pipelines.platform.routes import Routes, Worker
+from pipelines.platform.routes import Routes, Variant, Worker
 
 RUNTIME = "sagemaker-runtime"
 FORWARDED = ("content-type", "accept", "x-amzn-sagemaker-custom-attributes", "x-amzn-sagemaker-inference-id")
@@ -28,7 +28,7 @@ async def invoke(routes: Routes, client: httpx.AsyncClient, request: Request, bo
     """Answer one request; a worker that cannot be reached costs nothing while there is another.
 
     Raises:
-        ApiError: ValidationError for an endpoint that does not answer, ModelError for what its worker says.
+        ApiError: ValidationError for an endpoint that does not answer.
     """
     name: str = request.path_params["name"]
     wanted = request.headers.get("x-amzn-sagemaker-target-variant", "")
@@ -38,26 +38,37 @@ async def invoke(routes: Routes, client: httpx.AsyncClient, request: Request, bo
         raise _error("ValidationError", f"Endpoint {name} has no variant {wanted}")
     headers = {key: request.headers[key] for key in FORWARDED if key in request.headers}
     headers.setdefault("content-type", "application/x-image")
+    variant, answer = await send(routes, client, name, wanted, body, headers)
+    invoked = {"x-Amzn-Invoked-Production-Variant": variant.name}
+    return Response(answer.content, media_type=answer.headers.get("content-type"), headers=invoked)
+
+
+async def send(
+    routes: Routes, client: httpx.AsyncClient, endpoint: str, wanted: str, body: bytes, headers: dict[str, str]
+) -> tuple[Variant, httpx.Response]:
+    """Have one of the endpoint's workers answer; `wanted` asks for a variant by name.
+
+    Raises:
+        ApiError: ServiceUnavailable if none of them can be reached, ModelError for what one says.
+    """
     unreachable: set[Worker] = set()
     while True:
-        with routes.worker(name, wanted, unreachable) as chosen:
+        with routes.worker(endpoint, wanted, unreachable) as chosen:
             if chosen is None:
-                raise _error(
-                    "ServiceUnavailable", f"no worker of endpoint {name} answers; they are being started again"
-                )
+                message = f"no worker of endpoint {endpoint} answers; they are being started again"
+                raise _error("ServiceUnavailable", message)
             variant, worker = chosen
             try:
                 url = f"http://127.0.0.1:{worker.port}/invocations"
                 answer = await client.post(url, content=body, headers=headers, timeout=TIMEOUT_SECONDS)
-            except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-                unreachable.add(worker)
-                continue
             except httpx.TimeoutException as error:
                 raise _model_error(504, f"no answer within {TIMEOUT_SECONDS:.0f} s: {error}") from error
+            except httpx.TransportError:
+                unreachable.add(worker)
+                continue
         if answer.is_error:
             raise _model_error(answer.status_code, answer.text)
-        invoked = {"x-Amzn-Invoked-Production-Variant": variant.name}
-        return Response(answer.content, media_type=answer.headers.get("content-type"), headers=invoked)
+        return variant, answer
 
 
 def _model_error(status: int, message: str) -> ApiError:

@@ -137,10 +137,27 @@ def test_an_endpoint_answers_with_the_probabilities_of_the_classes(
     assert answer["InvokedProductionVariant"] == "AllTraffic"
 
 
+def test_rekognition_asks_an_endpoint_for_labels(platform: Platform, photos: Path) -> None:
+    """Needs the endpoint of the test before."""
+    rekognition = platform.client("rekognition")
+    image = {"Bytes": (photos / "train" / "red" / "000.jpg").read_bytes()}
+    arn = "arn:aws:rekognition:us-east-1:000000000000:project/notebook/version/notebook/1"
+    custom = rekognition.detect_custom_labels(ProjectVersionArn=arn, Image=image, MinConfidence=0)["CustomLabels"]
+    assert {label["Name"] for label in custom} == {"blue", "green", "red"}
+    labels = rekognition.detect_labels(Image=image, MinConfidence=0, MaxLabels=1)["Labels"]
+    assert (labels[0]["Name"], labels[0]["Confidence"]) == (custom[0]["Name"], custom[0]["Confidence"])
+    with pytest.raises(ClientError) as refusal:
+        rekognition.detect_custom_labels(ProjectVersionArn=arn.replace("project/notebook", "project/none"), Image=image)
+    assert refusal.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    with pytest.raises(ClientError) as refusal:
+        rekognition.detect_labels(Image={"Bytes": b"no photo"})
+    assert refusal.value.response["Error"]["Code"] == "InvalidImageFormatException"
+
+
 def test_an_update_of_an_endpoint_drops_no_request_and_a_killed_platform_finds_it_again(
     sagemaker: Any, platform: Platform, photos: Path, tmp_path: Path
 ) -> None:
-    """Needs the endpoint of the test before."""
+    """Needs the endpoint of the tests before."""
     create_model(sagemaker, "other", write_bundle(tmp_path / "bundle"))
     deploy(sagemaker, "both", variant("old", "notebook", 1.0), variant("new", "other", 1.0))
     answers: list[str] = []
