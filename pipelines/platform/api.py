@@ -15,13 +15,16 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipelines.platform import invoke, protocol
 from pipelines.platform.call import Call
-from pipelines.platform.config import PlatformConfig
+from pipelines.platform.config import LOOPBACK, PlatformConfig
+from pipelines.platform.console.app import Console
 from pipelines.platform.errors import ApiError
 from pipelines.platform.keys import secret_of
 from pipelines.platform.labels import EndpointModels
@@ -57,7 +60,11 @@ class Api:
             Route("/", self.operate, methods=["POST"]),
             Route("/endpoints/{name}/invocations", self.invoke, methods=["POST"]),
         ]
-        return Starlette(routes=routes, lifespan=lifespan)
+        console = Console(self._config, self._engine, self._vault, self._routes, self._client)
+        # Without keys, a page from elsewhere must not reach the API by a name of its own that means this machine.
+        hosts = ["*"] if self._config.auth else list(LOOPBACK)
+        middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+        return Starlette(routes=[*routes, *console.routes()], lifespan=lifespan, middleware=middleware)
 
     async def ping(self, _request: Request) -> Response:
         """Say that the platform runs."""
