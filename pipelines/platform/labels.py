@@ -10,7 +10,7 @@ from pipelines.platform.routes import Routes
 from pipelines.rekognition.errors import RekognitionError
 from pipelines.rekognition.operations import Label
 
-HEADERS = {"content-type": "application/x-image", "accept": "application/json;verbose"}
+HEADERS = {"content-type": "application/x-image", "accept": "application/json;verbose;top_k=999999"}  # all classes
 
 
 class EndpointModels:

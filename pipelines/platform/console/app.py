@@ -21,11 +21,11 @@ from pipelines.platform.console.sign_in import SignIn
 from pipelines.platform.errors import ApiError
 from pipelines.platform.invoke import max_body_bytes, send
 from pipelines.platform.keys import secret_of
-from pipelines.platform.labels import HEADERS
 from pipelines.platform.operations import OPERATIONS
 from pipelines.platform.protocol import parse, render, service
 from pipelines.platform.routes import Routes
 
+NAMED = {"content-type": "application/x-image", "accept": "application/json;verbose"}
 Page = Callable[[Request], Awaitable[Response]]
 
 
@@ -141,7 +141,7 @@ class Console:
         photo = form.get("image")
         if not isinstance(photo, UploadFile) or not photo.size:
             raise ApiError("ValidationError", "choose a photo first")
-        _, answer = await send(self._routes, self._client, name, "", await photo.read(), HEADERS)
+        _, answer = await send(self._routes, self._client, name, "", await photo.read(), NAMED)
         said = answer.json()
         return {"labels": said["top_k"], "document": json.dumps(said, indent=2, ensure_ascii=False)}
 
