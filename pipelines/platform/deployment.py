@@ -4,7 +4,6 @@ Workers lie in HOME/endpoints/NAME/GENERATION/VARIANT-NUMBER. A generation answe
 then its predecessor's are let go, after the last request that they have.
 """
 
-import json
 import logging
 import shutil
 import socket
@@ -27,7 +26,7 @@ from pipelines.platform.tables import Endpoint, Tag
 READY_SECONDS = 300  # a worker that has not loaded its model after that has failed
 END_SECONDS = 60  # a worker that was asked to end is killed after that
 MAX_STARTS = 3  # of a worker that has never been ready
-PORT = "port.json"
+RESTART_SECONDS = 2  # between two starts of a worker
 
 
 class Deployments:
@@ -37,7 +36,9 @@ class Deployments:
         """Begin without knowing of any."""
         self._config, self._routes = config, routes
         self._started: dict[Path, list[subprocess.Popen[bytes]]] = {}
+        self._started_at: dict[Path, float] = {}
         self._ready: set[Path] = set()
+        self._refusals: dict[Path, str] = {}
         self._ending: dict[Path, float] = {}
 
     def advance(self, session: Session) -> None:
@@ -56,10 +57,8 @@ class Deployments:
             self._route(endpoint.name, live)
         if endpoint.status in ("Creating", "Updating"):
             self._deploy(endpoint, desired)
-        kept = {
-            endpoint.live.get("generation"),
-            endpoint.desired["generation"] if endpoint.status != "Failed" else None,
-        }
+        in_work = [endpoint.desired["generation"]] if endpoint.status in ("Creating", "Updating") else []
+        kept = {endpoint.live.get("generation"), *in_work}
         for folder in self._generations(endpoint.name):
             if int(folder.name) not in kept:
                 self._let_go(folder)
@@ -73,12 +72,16 @@ class Deployments:
             self._route(endpoint.name, desired)
             return
         late = time.time() > desired["began_at"] + READY_SECONDS
-        failed = [f for f in workers if f not in self._ready and (late or len(self._started.get(f, [])) > MAX_STARTS)]
+        failed = [folder for folder in workers if folder not in self._ready and (late or self._has_given_up(folder))]
         if failed:
-            reason = _last_words(failed[0] / LOG)
+            reason = self._refusals.get(failed[0]) or _last_words(failed[0] / LOG)
             endpoint.failure_reason = f"The worker {failed[0].name} did not become ready: {reason}"[:1024]
             endpoint.status, endpoint.modified_at = "InService" if endpoint.live else "Failed", time.time()
-            endpoint.desired = {**desired, **endpoint.live, "generation": desired["generation"]}
+
+    def _has_given_up(self, folder: Path) -> bool:
+        """Say whether a worker cannot load its model, or has ended as often as it was started."""
+        started = self._started.get(folder, [])
+        return folder in self._refusals or (len(started) > MAX_STARTS and started[-1].poll() is not None)
 
     def _keep(self, name: str, deployment: dict[str, Any]) -> None:
         """Start the workers that are missing, again those that have ended."""
@@ -90,13 +93,14 @@ class Deployments:
             if process:
                 kill(process)
                 (folder / OWNER).unlink()
-            if len(self._started.get(folder, [])) <= MAX_STARTS or folder in self._ready:
+            rested = time.time() > self._started_at.get(folder, 0.0) + RESTART_SECONDS
+            if rested and (len(starting or []) <= MAX_STARTS or folder in self._ready):
                 self._start(folder, variant)
 
     def _start(self, folder: Path, variant: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         port = _free_port()
-        (folder / PORT).write_text(json.dumps(port))
+        self._started_at[folder] = time.time()
         settings = {"model": variant["model"], "port": port, "page": "false", "answer": "probabilities"}
         words = [f"{key}={value}" for key, value in settings.items()]
         logging.getLogger(__name__).info("starting %s on port %d", folder, port)
@@ -104,21 +108,26 @@ class Deployments:
         self._started.setdefault(folder, []).append(start(folder, command))
 
     def _is_ready(self, folder: Path) -> bool:
+        """Ask a worker; one that says that it will never be ready is remembered with its reason."""
+        port = _port(folder)
+        if port is None:
+            return False
         try:
-            answer = httpx.get(f"http://127.0.0.1:{_port(folder)}/ping", timeout=2.0)
-        except (httpx.HTTPError, FileNotFoundError):
+            answer = httpx.get(f"http://127.0.0.1:{port}/ping", timeout=2.0)
+        except httpx.HTTPError:
             return False
         if answer.status_code == 200:
             self._ready.add(folder)
+        elif answer.status_code == 404 and not answer.json().get("retryable", True):
+            self._refusals[folder] = answer.json()["message"]
         return answer.status_code == 200
 
     def _route(self, name: str, deployment: dict[str, Any]) -> None:
         """Tell the API where requests for the endpoint go."""
-        variants = {
-            variant["name"]: Variant(variant["name"], variant["weight"], []) for variant in deployment["variants"]
-        }
-        for folder, variant in self._workers(name, deployment).items():
-            variants[variant["name"]].workers.append(Worker(str(folder), _port(folder)))
+        variants = {given["name"]: Variant(given["name"], given["weight"], []) for given in deployment["variants"]}
+        for folder, given in self._workers(name, deployment).items():
+            if port := _port(folder):
+                variants[given["name"]].workers.append(Worker(str(folder), port))
         self._routes.point(name, list(variants.values()))
 
     def _workers(self, name: str, deployment: dict[str, Any]) -> dict[Path, dict[str, Any]]:
@@ -162,8 +171,16 @@ class Deployments:
             session.delete(endpoint)
 
 
-def _port(folder: Path) -> int:
-    return int(json.loads((folder / PORT).read_text()))
+def _port(folder: Path) -> int | None:
+    """Return the port that a worker was started with, None if it does not run."""
+    process = owner(folder)
+    if process is None or not process.is_alive():
+        return None
+    try:
+        words = Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return None
+    return next((int(word.removeprefix("port=")) for word in words if word.startswith("port=")), None)
 
 
 def _free_port() -> int:

@@ -221,6 +221,26 @@ def test_what_a_model_refuses_is_a_model_error(platform: Platform, tmp_path: Pat
     assert refusal.value.response["OriginalStatusCode"] == 422
 
 
+def test_an_update_that_cannot_work_leaves_the_endpoint_as_it_was_and_says_why(
+    platform: Platform, photos: Path, tmp_path: Path
+) -> None:
+    """Needs the endpoint of the test before."""
+    client = platform.client("sagemaker")
+    create_model(client, "nothing", f"file://{tmp_path}/nothing")
+    deploy(client, "nothing", variant("v", "nothing"))
+    client.update_endpoint(EndpointName="notebook", EndpointConfigName="nothing-config")
+
+    def settled() -> Any:
+        described = client.describe_endpoint(EndpointName="notebook")
+        return described if described["EndpointStatus"] != "Updating" else None
+
+    described = wait_until(settled, "end of the update")
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", "both-config")
+    assert "is no model bundle" in described["FailureReason"]
+    assert invoke(platform, "notebook", photos / "train" / "red" / "000.jpg")["InvokedProductionVariant"]
+    wait_until(lambda: not (platform.home / "endpoints" / "notebook" / "3").exists(), "end of the new workers")
+
+
 def test_a_deleted_endpoint_and_its_workers_are_gone(platform: Platform) -> None:
     client = platform.client("sagemaker")
     client.delete_endpoint(EndpointName="notebook")
