@@ -19,6 +19,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(tmp_path_factory.mktemp("platform") / "home", "ready_made=notebook")
+    running = Platform(tmp_path_factory.mktemp("platform") / "home", "ready_made=shop")
     yield running
     running.end_everything()

@@ -115,3 +115,32 @@ def wait_for_end(sagemaker: Any, name: str) -> dict[str, Any]:
     waiter.wait(TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 400})
     described: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
     return described
+
+
+TINY = {"Delay": 1, "MaxAttempts": 300}
+
+
+def invoke(platform: Platform, endpoint: str, photo: Path, **more: Any) -> Any:
+    runtime = platform.client("sagemaker-runtime")
+    return runtime.invoke_endpoint(
+        EndpointName=endpoint, ContentType="application/x-image", Body=photo.read_bytes(), **more
+    )
+
+
+def deploy(sagemaker: Any, name: str, *variants: dict[str, Any]) -> None:
+    sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-config", ProductionVariants=list(variants))
+
+
+def variant(name: str, model: str, weight: float = 1.0) -> dict[str, Any]:
+    return {
+        "VariantName": name,
+        "ModelName": model,
+        "InitialVariantWeight": weight,
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m4.xlarge",
+    }
+
+
+def create_model(sagemaker: Any, name: str, uri: str) -> None:
+    container = {"Image": IMAGE, "ModelDataUrl": uri}
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
