@@ -27,9 +27,9 @@ def make_app(config: ServeConfig) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(endpoint.load())
+        running = asyncio.create_task(endpoint.run())
         yield
-        await loading
+        running.cancel()
         endpoint.close()
 
     app = FastAPI(
@@ -70,12 +70,13 @@ async def invoke(request: Request) -> Response:
     endpoint: Endpoint = request.app.state.endpoint
     media_type = check_content_type(request.headers.get("content-type", ""))
     wanted = parse_accept(request.headers.get("accept", ""), verbose=config.answer == "labels")
-    ready = endpoint.ready()
+    endpoint.ready()  # before a body is read in vain
     body = await request.body()
     images = read_images(body, media_type)
     if media_type == JSON:
         del body
-    results = await endpoint.classify(images.contents)
+    ready = endpoint.ready()
+    results = await endpoint.classify(ready, images.contents)
     if not images.many and results[0].reject:
         raise refused_image(results[0].reject)
     content = write_answer(results, images.many, wanted, ready.bundle.info, wanted.top_k or config.top_k)

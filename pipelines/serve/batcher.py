@@ -49,7 +49,8 @@ class Batcher:
         self._waiting: deque[Waiting] = deque()
         self._num_decoding = 0
         self._closed = False
-        self.threads = ThreadPoolExecutor(num_decoders, thread_name_prefix="decode")
+        self.num_in_work = 0
+        self._decoders = ThreadPoolExecutor(num_decoders, thread_name_prefix="decode")
         self._runner = threading.Thread(target=self._run, name="forward", daemon=True)
         self._runner.start()
 
@@ -62,15 +63,19 @@ class Batcher:
         answer: Answer = self._loop.create_future()
         with self._changed:
             self._num_decoding += 1
-        self.threads.submit(self._prepare, content, answer)
-        return await answer
+        self.num_in_work += 1
+        try:
+            self._decoders.submit(self._prepare, content, answer)
+            return await answer
+        finally:
+            self.num_in_work -= 1
 
     def close(self) -> None:
         """Stop the threads; nobody waits for an answer any more."""
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self.threads.shutdown(cancel_futures=True)
+        self._decoders.shutdown(cancel_futures=True)
         self._runner.join()
 
     def _prepare(self, content: bytes, answer: Answer) -> None:

@@ -10,7 +10,11 @@ from pipelines.config import JobConfig, Uri
 class ServeConfig(JobConfig):
     """One running endpoint."""
 
-    model: Uri = Field(description="folder or .tar.gz of a model bundle")
+    model: Uri = Field(description="a model bundle: its folder, its .tar.gz, or a name as in models/x@production")
+    follow_seconds: float = Field(
+        10, gt=0, description="how often a name is looked up: what was promoted to it answers without a restart"
+    )
+    trust_code: bool = Field(False, description="run the code of its own that the bundle may bring")
     host: str = Field("127.0.0.1", description="address to listen on; other machines reach 0.0.0.0, nobody signs in")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     workers: int = Field(1, ge=1, description="processes that share the port, each with a model of its own")

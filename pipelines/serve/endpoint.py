@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from pipelines.errors import StorageError
 from pipelines.images.identity import image_id
 from pipelines.images.reject import Rejected
 from pipelines.model.bundle import Bundle, load_bundle
 from pipelines.model.engines import Engine, EngineChoice, choose_engine, open_engine
+from pipelines.model.names import is_name, resolve
 from pipelines.model.preprocess import from_bytes
 from pipelines.serve.admission import Admission
 from pipelines.serve.batcher import Batcher
@@ -31,8 +33,9 @@ class Result(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """A model that answers."""
+    """A model that answers: the bundle's own URI, whatever name it was found by."""
 
+    uri: str
     bundle: Bundle
     choice: EngineChoice
     batcher: Batcher
@@ -47,16 +50,35 @@ class Endpoint:
         self._ready: Ready | None = None
         self._reason = f"model={config.model} is being loaded"
         self._failed = False
+        self._refused = ""
         self.admission = Admission(config.max_queue, config.max_held_bytes, self._images_per_second)
 
-    async def load(self) -> None:
-        """Load the model on a thread; a failure is kept as the reason why there is none."""
+    async def run(self) -> None:
+        """Load the model, then follow its name; a first failure is kept as the reason why there is none."""
         try:
-            bundle, engine, choice = await asyncio.to_thread(_load, self._config)
+            await self._take(await asyncio.to_thread(resolve, self._config.model))
         except Exception as error:
             logging.getLogger(__name__).exception("model=%s cannot be loaded", self._config.model)
             self._reason, self._failed = f"{type(error).__name__}: {error}", True
             return
+        while is_name(self._config.model):
+            await asyncio.sleep(self._config.follow_seconds)
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        """Take the version that the name means by now; where that cannot be used, the old one goes on."""
+        uri = self._config.model
+        try:
+            uri = await asyncio.to_thread(resolve, uri)
+            if uri not in (self.ready().uri, self._refused):
+                await self._take(uri)
+        except Exception as error:
+            logging.getLogger(__name__).warning("%s is refused, %s goes on: %s", uri, self.ready().uri, error)
+            self._refused = "" if isinstance(error, StorageError) else uri  # what did not answer is asked again
+
+    async def _take(self, uri: str) -> None:
+        """Answer with another bundle from now on; the old one finishes what it has."""
+        bundle, engine, choice = await asyncio.to_thread(_load, self._config, uri)
         batcher = Batcher(
             engine,
             lambda content: _decode(content, bundle),
@@ -65,9 +87,14 @@ class Endpoint:
             num_decoders=num_threads(self._config) + 1,
             observe=self._metrics.saw_batch,
         )
-        self._ready = Ready(bundle, choice, batcher)
+        old, self._ready = self._ready, Ready(uri, bundle, choice, batcher)
         self._metrics.set_model(bundle.info.model_id, choice.name, choice.precision)
         logging.getLogger(__name__).info("model %s is ready on %s", bundle.info.model_id, choice)
+        if old:
+            self._metrics.set_model(old.bundle.info.model_id, old.choice.name, old.choice.precision, answers=False)
+            while old.batcher.num_in_work:
+                await asyncio.sleep(0.05)
+            await asyncio.to_thread(old.batcher.close)
 
     def close(self) -> None:
         """Stop the threads."""
@@ -85,17 +112,16 @@ class Endpoint:
             raise Refused(otherwise, "not_ready", self._reason, None if self._failed else 1)
         return self._ready
 
-    async def classify(self, contents: list[bytes]) -> list[Result]:
-        """Classify files' bytes, one result each, in order.
+    async def classify(self, ready: Ready, contents: list[bytes]) -> list[Result]:
+        """Classify files' bytes with what `ready()` just returned, one result each, in order.
 
         Raises:
-            Refused: 503 without a model, 429 or 413 if the queue has no room for them.
+            Refused: 429 or 413 if the queue has no room for them.
         """
-        batcher = self.ready().batcher
         with self.admission.images(len(contents)):
             self._metrics.set_queue(self.admission.num_images)
             try:
-                return list(await asyncio.gather(*(self._classify(content, batcher) for content in contents)))
+                return list(await asyncio.gather(*(self._classify(content, ready.batcher) for content in contents)))
             finally:
                 self._metrics.set_queue(self.admission.num_images - len(contents))
 
@@ -116,8 +142,8 @@ def num_threads(config: ServeConfig) -> int:
     return config.num_threads or max(1, len(os.sched_getaffinity(0)) // config.workers)
 
 
-def _load(config: ServeConfig) -> tuple[Bundle, Engine, EngineChoice]:
-    bundle = load_bundle(config.model)
+def _load(config: ServeConfig, uri: str) -> tuple[Bundle, Engine, EngineChoice]:
+    bundle = load_bundle(uri, config.trust_code)
     choice = choose_engine(bundle, config.engine, num_threads(config))
     if choice.name != "torch":
         torch.set_num_threads(1)  # torch only resizes then, on as many threads as decode: more of its own would spin

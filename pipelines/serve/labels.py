@@ -25,13 +25,14 @@ class ServedModels:
             RekognitionError: the image is refused, or there is no room for it now.
         """
         try:
-            info = self._endpoint.ready().bundle.info
-            (result,) = await self._endpoint.classify([content])
+            ready = self._endpoint.ready()
+            (result,) = await self._endpoint.classify(ready, [content])
         except Refused as error:
             code = "ThrottlingException" if error.status == 429 else "InternalServerError"
             raise RekognitionError(code, str(error), 400 if error.status == 429 else 500) from error
         if result.reject:
             raise RekognitionError("InvalidImageFormatException", f"{result.reject.reason}: {result.reject}")
+        info = ready.bundle.info
         said = answer(result.probabilities, info, len(info.classes))["top_k"]
         return [Label(label["label_name"], label["confidence"]) for label in said]
 

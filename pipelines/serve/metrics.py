@@ -64,9 +64,9 @@ class Metrics:
         """Show how many images are in work."""
         self._queue.set(num_images)
 
-    def set_model(self, model_id: str, engine: str, precision: str) -> None:
-        """Show the model."""
-        self._model.labels(model_id, engine, precision).set(1)
+    def set_model(self, model_id: str, engine: str, precision: str, *, answers: bool = True) -> None:
+        """Show a model that answers, or that it does so no more."""
+        self._model.labels(model_id, engine, precision).set(1 if answers else 0)
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format, of all workers."""

@@ -34,15 +34,16 @@ async def classify(request: Request) -> Response:
     endpoint: Endpoint = request.app.state.endpoint
     config: ServeConfig = request.app.state.config
     try:
-        bundle = endpoint.ready().bundle
-        content = await _content(request, bundle)
-        (result,) = await endpoint.classify([content])
+        content = await _content(request, endpoint.ready().bundle)
+        ready = endpoint.ready()
+        (result,) = await endpoint.classify(ready, [content])
         if result.reject:
             raise refused_image(result.reject)
     except Refused as error:
         return await _page(request, error)
-    said = {"image_id": result.image_id, **answer(result.probabilities, bundle.info, config.top_k)}
-    shown = await asyncio.to_thread(canonicalise, content, bundle.info.preprocessing.policy)
+    info = ready.bundle.info
+    said = {"image_id": result.image_id, **answer(result.probabilities, info, config.top_k)}
+    shown = await asyncio.to_thread(canonicalise, content, info.preprocessing.policy)
     return await _page(
         request,
         labels=said["top_k"],

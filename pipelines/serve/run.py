@@ -34,7 +34,7 @@ def serve(config: ServeConfig) -> dict[str, Any]:
     Raises:
         ConfigError, DataError: there is no bundle, it is damaged, or the port cannot be had.
     """
-    model_id = load_bundle(config.model).info.model_id
+    model_id = load_bundle(config.model, config.trust_code).info.model_id
     listening = _listen(config)
     host, port = listening.getsockname()[:2]
     if config.host not in LOOPBACK:

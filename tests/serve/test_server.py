@@ -6,12 +6,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from pipelines.config import load
+from pipelines.model.bundle import load_bundle
+from pipelines.release.config import PromoteConfig
+from pipelines.release.run import promote
 from tests.bundles import write_bundle
 from tests.command import finish, start
 from tests.photos import write_photos
@@ -145,6 +150,26 @@ def test_a_model_that_cannot_be_loaded_is_said_by_ping(work: Path) -> None:
         assert ping["code"] == "not_ready" and "Error" in ping["message"]
         answer = requests.post(f"{server.url}/invocations", headers={"Content-Type": "image/png"}, timeout=10)
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+
+
+def test_what_is_promoted_to_a_name_answers_without_a_restart_and_without_a_lost_request(work: Path) -> None:
+    name, other = f"{work}/model@production", write_bundle(work / "other", seed=1)
+    promote(load(PromoteConfig, [f"model={work}/model", f"name={name}"]))
+    with serving(name, "follow_seconds=0.2", "engine=openvino") as server, requests.Session() as session:
+
+        def ask() -> str:
+            image = {"Content-Type": "image/jpeg"}
+            answer = session.post(f"{server.url}/invocations", data=photo(work), headers=image, timeout=60)
+            assert answer.status_code == 200
+            return str(answer.json()["model_id"])
+
+        first = ask()
+        promote(load(PromoteConfig, [f"model={other}", f"name={name}"]))
+        answered_by = [first]
+        deadline = time.monotonic() + 60
+        while answered_by[-1] == first and time.monotonic() < deadline:
+            answered_by.append(ask())
+    assert set(answered_by) == {load_bundle(f"{work}/model").info.model_id, load_bundle(other).info.model_id}
 
 
 def test_workers_share_the_port_and_their_counters(work: Path) -> None:
