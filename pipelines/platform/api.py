@@ -12,7 +12,6 @@ import httpx
 from botocore.model import OperationModel
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -22,13 +21,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipelines.platform import invoke, protocol
-from pipelines.platform.call import Call
 from pipelines.platform.config import LOOPBACK, PlatformConfig
 from pipelines.platform.console.app import Console
 from pipelines.platform.errors import ApiError
 from pipelines.platform.keys import secret_of
 from pipelines.platform.labels import EndpointModels
-from pipelines.platform.operations import OPERATIONS
+from pipelines.platform.operations import OPERATIONS, answer
 from pipelines.platform.routes import Routes
 from pipelines.platform.signature import Request as Signed
 from pipelines.platform.signature import check_signature
@@ -93,23 +91,17 @@ class Api:
         await run_in_threadpool(self._check, request, body, "rekognition")
         models = EndpointModels(self._routes, self._client, self._config.ready_made)
         try:
-            answer = await operate(name, json.loads(body), models)
+            said = await operate(name, json.loads(body), models)
         except RekognitionError as error:
             raise ApiError(error.code, str(error), error.status) from error
         except ValueError as error:
             raise ApiError("SerializationException", f"the body is no JSON: {error}") from error
-        content = json.dumps(answer, ensure_ascii=False)
+        content = json.dumps(said, ensure_ascii=False)
         return Response(content, 200, {"x-amzn-RequestId": request_id}, protocol.CONTENT_TYPE)
 
     def _operate(self, request: Request, operation: OperationModel, body: bytes) -> bytes:
         self._check(request, body, operation.service_model.signing_name)
-        handler = OPERATIONS[operation.service_model.service_name].get(operation.name)
-        if handler is None:
-            raise ApiError("UnknownOperationException", f"{operation.name} is not offered by this platform")
-        document = protocol.parse(operation, body)
-        with Session(self._engine) as session, session.begin():
-            answer = handler(Call(operation, document, session, self._config))
-        return protocol.render(operation, answer)
+        return answer(self._engine, self._config, operation, protocol.parse(operation, body))
 
     async def invoke(self, request: Request) -> Response:
         """Answer InvokeEndpoint."""
@@ -119,14 +111,14 @@ class Api:
             if self._config.auth:
                 name = invoke.operation().service_model.signing_name
                 await run_in_threadpool(self._check, request, body, name)
-            answer = await invoke.invoke(self._routes, self._client, request, body)
+            response = await invoke.invoke(self._routes, self._client, request, body)
         except ApiError as error:
             return _refuse(error, request_id)
         except Exception:
             logging.getLogger(__name__).exception("request %s failed", request_id)
             return _refuse(_broken(request_id), request_id)
-        answer.headers["x-amzn-RequestId"] = request_id
-        return answer
+        response.headers["x-amzn-RequestId"] = request_id
+        return response
 
     def _check(self, request: Request, body: bytes, service: str) -> None:
         if not self._config.auth:

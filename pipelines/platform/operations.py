@@ -3,8 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+import tenacity
+from botocore.model import OperationModel
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
 from pipelines.platform import configs, endpoints, logs, models, tags, training, transforms, tuning
 from pipelines.platform.call import Call
+from pipelines.platform.config import PlatformConfig
+from pipelines.platform.errors import ApiError
+from pipelines.platform.protocol import render
 
 Handler = Callable[[Call], dict[str, Any]]
 
@@ -45,3 +54,25 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
         "GetLogEvents": logs.get_log_events,
     },
 }
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(OperationalError),
+    stop=tenacity.stop_after_attempt(10),
+    wait=tenacity.wait_random(0, 0.2),
+    reraise=True,
+)
+def answer(engine: Engine, config: PlatformConfig, operation: OperationModel, document: dict[str, Any]) -> bytes:
+    """Answer a request that fits its operation's shape, in one transaction.
+
+    SQLite has one writer: a transaction that read before another one wrote is tried again from its beginning.
+
+    Raises:
+        ApiError: the request is refused, or this platform does not offer the operation.
+    """
+    handler = OPERATIONS[operation.service_model.service_name].get(operation.name)
+    if handler is None:
+        raise ApiError("UnknownOperationException", f"{operation.name} is not offered by this platform")
+    with Session(engine) as session, session.begin():
+        said = handler(Call(operation, document, session, config))
+    return render(operation, said)

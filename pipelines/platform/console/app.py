@@ -14,15 +14,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from pipelines.pages.render import Pages, static_files
-from pipelines.platform.call import Call
 from pipelines.platform.config import PlatformConfig
 from pipelines.platform.console import views
 from pipelines.platform.console.sign_in import SignIn
 from pipelines.platform.errors import ApiError
 from pipelines.platform.invoke import max_body_bytes, send
 from pipelines.platform.keys import secret_of
-from pipelines.platform.operations import OPERATIONS
-from pipelines.platform.protocol import parse, render, service
+from pipelines.platform.operations import answer
+from pipelines.platform.protocol import parse, service
 from pipelines.platform.routes import Routes
 
 NAMED = {"content-type": "application/x-image", "accept": "application/json;verbose"}
@@ -73,9 +72,7 @@ class Console:
         """Ask an operation, as a client does."""
         operation = service("sagemaker").operation_model(name)
         document = parse(operation, json.dumps(request).encode())
-        with Session(self._engine) as session, session.begin():
-            answer = OPERATIONS["sagemaker"][name](Call(operation, document, session, self._config))
-        return json.loads(render(operation, answer) or b"{}")
+        return json.loads(answer(self._engine, self._config, operation, document) or b"{}")
 
     async def _home(self, _request: Request) -> Response:
         return RedirectResponse("/console/training")
@@ -100,8 +97,8 @@ class Console:
         if kind not in views.LISTS:
             raise ApiError("NotFound", f"there is no page {kind}", 404)
         view = views.LISTS[kind]
-        answer = self._ask(view.operation, SortBy="CreationTime", SortOrder="Descending", MaxResults=100)
-        rows = [view.row(item) for item in answer[view.member]]
+        listed = self._ask(view.operation, SortBy="CreationTime", SortOrder="Descending", MaxResults=100)
+        rows = [view.row(item) for item in listed[view.member]]
         return self._pages.render("list.html.j2", title=view.title, kind=kind, rows=rows, live=True)
 
     async def _training(self, request: Request) -> Response:
@@ -141,8 +138,8 @@ class Console:
         photo = form.get("image")
         if not isinstance(photo, UploadFile) or not photo.size:
             raise ApiError("ValidationError", "choose a photo first")
-        _, answer = await send(self._routes, self._client, name, "", await photo.read(), NAMED)
-        said = answer.json()
+        _, response = await send(self._routes, self._client, name, "", await photo.read(), NAMED)
+        said = response.json()
         return {"labels": said["top_k"], "document": json.dumps(said, indent=2, ensure_ascii=False)}
 
     async def _new(self, request: Request) -> Response:
