@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-import tenacity
 from botocore.model import OperationModel
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pipelines.platform import configs, endpoints, logs, models, tags, training, transforms, tuning
@@ -56,16 +54,8 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
 }
 
 
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_type(OperationalError),
-    stop=tenacity.stop_after_attempt(10),
-    wait=tenacity.wait_random(0, 0.2),
-    reraise=True,
-)
 def answer(engine: Engine, config: PlatformConfig, operation: OperationModel, document: dict[str, Any]) -> bytes:
     """Answer a request that fits its operation's shape, in one transaction.
-
-    SQLite has one writer: a transaction that read before another one wrote is tried again from its beginning.
 
     Raises:
         ApiError: the request is refused, or this platform does not offer the operation.

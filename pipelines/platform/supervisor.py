@@ -4,7 +4,6 @@ import logging
 import threading
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pipelines.platform.config import PlatformConfig
@@ -46,7 +45,5 @@ class Supervisor:
             try:
                 with Session(self._engine) as session:
                     part.advance(session)
-            except OperationalError as error:  # SQLite has one writer; the next pass sees what it wrote
-                logging.getLogger(__name__).info("%s: tried again: %s", type(part).__name__, error.orig)
             except Exception:
                 logging.getLogger(__name__).exception("%s: a pass failed", type(part).__name__)
