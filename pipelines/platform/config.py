@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pipelines.config import JobConfig, OptionalUri
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = ("127.0.0.1", "localhost")
 
 Folder = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()))]
 
