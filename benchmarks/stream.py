@@ -1,0 +1,168 @@
+"""Kafka to predictions: the time from a record's timestamp until its prediction can be read, at half the batch rate.
+
+    python -m benchmarks.stream --images /photos/clothing --model models/clothing
+
+The batch rate is that of `darkroom score` on the same photos and engine, start-up taken out. Then records are produced
+at half of it, evenly, while `darkroom score_stream` runs with trigger="0 seconds". A prediction can be read once its
+batch's folder has been renamed to its place, which the filesystem remembers as the folder's ctime. Memory is the
+proportional set size of all the stream's processes, its peak in each tenth of the time. Needs the broker of
+`make cluster-up SERVICES=kafka`.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tools.cluster import kafka
+
+DARKROOM = str(Path(sys.executable).parent / "darkroom")
+RESULTS = Path(__file__).resolve().parent / "results"
+FEW, TENTHS = 64, 10
+
+
+def main() -> None:
+    """Measure and keep the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", required=True, type=Path, help="folder with JPEGs")
+    parser.add_argument("--model", required=True, help="a model bundle")
+    parser.add_argument("--number", type=int, default=2000, help="photos that darkroom score takes")
+    parser.add_argument("--seconds", type=float, default=60, help="how long records are produced")
+    parser.add_argument("--rate", type=float, default=0, help="records a second, instead of half the batch rate")
+    words = parser.parse_args()
+    photos = sorted(path for path in words.images.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+    photos = photos[: words.number]
+    with tempfile.TemporaryDirectory() as folder:
+        rates = {"produced": words.rate}
+        if not words.rate:
+            batch_rate = rate_of_score(photos, words.model, Path(folder))
+            rates = {"batch": batch_rate, "produced": batch_rate / 2}
+        print(f"images a second: {rates}; producing for {words.seconds:.0f} s", file=sys.stderr)
+        contents = [path.read_bytes() for path in photos]
+        measured = stream(contents, words.model, rates["produced"], words.seconds, Path(folder) / "streamed")
+    line = {
+        "benchmark": "stream",
+        "images_per_second": {name: round(rate, 1) for name, rate in rates.items()},
+        **measured,
+        "images": words.images.name,
+        "model": Path(words.model).name,
+        "cores": len(os.sched_getaffinity(0)),
+        "command": shlex.join(["python", "-m", "benchmarks.stream", *sys.argv[1:]]),
+        "commit": _commit(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / "stream.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    print(json.dumps(line), flush=True)
+
+
+def rate_of_score(photos: list[Path], model: str, folder: Path) -> float:
+    """Return images a second of `darkroom score`: of all photos, less the time for few of them."""
+    seconds = {}
+    for number in (FEW, len(photos)):
+        table = folder / f"photos-{number}.csv"
+        table.write_text("path\n" + "".join(f'"{path}"\n' for path in photos[:number]))
+        command = [DARKROOM, "score", f"source={table}", f"model={model}", f"target={folder}/scored-{number}"]
+        started = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seconds[number] = time.perf_counter() - started
+    return (len(photos) - FEW) / (seconds[len(photos)] - seconds[FEW])
+
+
+def stream(contents: list[bytes], model: str, rate: float, seconds: float, target: Path) -> dict[str, Any]:
+    """Produce records at `rate` a second while the stream runs; return latencies and memory."""
+    servers, topic, number = kafka.up()["bootstrap_servers"], f"latency-{uuid.uuid4().hex[:8]}", int(rate * seconds)
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(30)
+    producer = Producer({"bootstrap.servers": servers, "linger.ms": 0})
+    words = [f"source=kafka://{servers}/{topic}", f"model={model}", f"target={target}", "trigger=0 seconds"]
+    job = subprocess.Popen([DARKROOM, "score_stream", *words], stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        _produce(producer, topic, contents, b"warm", 1e9, FEW)
+        _wait(target, FEW, job)
+        sending = threading.Thread(target=_produce, args=(producer, topic, contents, b"timed", rate, number))
+        sending.start()
+        peaks = [_peak_mib(job.pid, seconds / TENTHS) for _ in range(TENTHS)]
+        sending.join()
+        _wait(target, FEW + number, job)
+        job.send_signal(signal.SIGTERM)
+        job.wait(60)
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
+    latencies = _latencies(target)
+    if len(latencies) != number:
+        raise SystemExit(f"{number} records were produced, but {len(latencies)} predictions are there")
+    percentiles = {f"p{share}_seconds": round(float(np.percentile(latencies, share)), 3) for share in (50, 90, 99)}
+    return {"records": number, "seconds": seconds, **percentiles, "peak_mib_by_tenth": peaks}
+
+
+def _produce(producer: Producer, topic: str, contents: list[bytes], key: bytes, rate: float, number: int) -> None:
+    """Send records evenly."""
+    started = time.perf_counter()
+    for position, content in zip(range(number), cycle(contents), strict=False):
+        if (early := started + position / rate - time.perf_counter()) > 0:
+            time.sleep(early)
+        producer.produce(topic, content, key, partition=position % 2)
+        producer.poll(0)
+    producer.flush(60)
+
+
+def _wait(target: Path, number: int, job: "subprocess.Popen[bytes]") -> None:
+    while sum(json.loads(path.read_bytes())["inputs"] for path in target.glob("batches/*/[0-9]*.json")) < number:
+        if job.poll() is not None:
+            raise SystemExit("the stream has ended too soon")
+        time.sleep(1)
+
+
+def _latencies(target: Path) -> list[float]:
+    found: list[float] = []
+    for folder in target.glob("predictions/date=*/batch_id=*"):
+        visible = folder.stat().st_ctime
+        rows = pq.read_table(folder, columns=["key", "timestamp"], partitioning=None).to_pylist()
+        found += [visible - row["timestamp"].timestamp() for row in rows if row["key"] == "timed"]
+    return found
+
+
+def _peak_mib(session: int, seconds: float) -> int:
+    """Return the largest memory of a session's processes within the next `seconds`."""
+    ends, peak = time.monotonic() + seconds, 0.0
+    while time.monotonic() < ends:
+        listed = subprocess.run(["ps", "-o", "pid=", "-s", str(session)], capture_output=True, text=True, check=False)
+        peak = max(peak, sum(_pss_mib(int(pid)) for pid in listed.stdout.split()))
+        time.sleep(min(1.0, seconds / 5))
+    return round(peak)
+
+
+def _pss_mib(pid: int) -> float:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(RESULTS.parent), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
