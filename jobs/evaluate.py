@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from pipelines import job
 from pipelines.evaluate.config import EvaluateConfig
-from pipelines.evaluate.run import check, evaluate
+from pipelines.evaluate.run import check, evaluate, verdict
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the job; return its exit code."""
-    return job.main("evaluate", EvaluateConfig, evaluate, words, check=check)
+    """Run the job; return its exit code: 3 also below min_accuracy."""
+    return job.main("evaluate", EvaluateConfig, evaluate, words, check=check, verdict=verdict)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ from pyspark.sql import SparkSession
 
 from pipelines import storage
 from pipelines.config import Config, load
-from pipelines.errors import DarkroomError
+from pipelines.errors import DarkroomError, DataError
 from pipelines.session import open_session
 from pipelines.spark_errors import explain
 from pipelines.submit import RESULT_VARIABLE
 
 Run = Callable[[SparkSession, Config], dict[str, Any]]
+Verdict = Callable[[dict[str, Any]], str]
 YARN_CONTAINER = "CONTAINER_ID"  # set for a driver on YARN, which counts as failed if it ends without a session
 
 
@@ -32,17 +33,19 @@ def main(
     *,
     check: Callable[[Config], None] | None = None,
     nothing_new: Callable[[Config], dict[str, Any] | None] | None = None,
+    verdict: Verdict | None = None,
 ) -> int:
     """Run one job; return its exit code: 0 done, 2 wrong conf, 3 wrong data, 1 anything else.
 
     `check` looks at what the model alone cannot (do the inputs exist?), before Spark starts. So does `nothing_new`:
     where an earlier run has done all of the work already, it returns the summary, and Spark is not started.
-    The summary that `run` returns is printed as the last line on stdout, one JSON object.
+    The summary that `run` returns is printed as the last line on stdout, one JSON object. `verdict` reads it: what it
+    finds wrong is said on stderr, and the exit code is 3.
     """
-    return report(verb, lambda: _run(verb, model, run, words, check, nothing_new))
+    return report(verb, lambda: _run(verb, model, run, words, check, nothing_new), verdict)
 
 
-def report(verb: str, work: Callable[[], dict[str, Any]]) -> int:
+def report(verb: str, work: Callable[[], dict[str, Any]], verdict: Verdict | None = None) -> int:
     """Do the work of a verb, and say how it ended: `main` without Spark."""
     log_to_stderr()
     started = time.monotonic()
@@ -54,7 +57,13 @@ def report(verb: str, work: Callable[[], dict[str, Any]]) -> int:
         logging.getLogger(__name__).exception("darkroom %s failed", verb)
         return _end(1, error=f"darkroom {verb}: {type(error).__name__}: {error}")
     seconds = round(time.monotonic() - started, 2)
-    return _end(0, summary={"job": verb, **summary, "seconds": seconds})
+    wrong = verdict(summary) if verdict else ""
+    summary = {"job": verb, **summary, "seconds": seconds}
+    return (
+        _end(DataError.exit_code, summary=summary, error=f"darkroom {verb}: {wrong}")
+        if wrong
+        else _end(0, summary=summary)
+    )
 
 
 def log_to_stderr() -> None:
@@ -96,6 +105,6 @@ def _end(exit_code: int, *, summary: dict[str, Any] | None = None, error: str = 
         storage.write_json(result_uri, {"exit_code": exit_code, "summary": summary, "error": error})
     if error:
         print(error, file=sys.stderr)
-    else:
+    if summary:
         print(json.dumps(summary, ensure_ascii=False), flush=True)
     return exit_code

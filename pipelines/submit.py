@@ -73,7 +73,7 @@ def _run_on_cluster(
     storage.remove(result_uri)
     if result["error"]:
         print(result["error"], file=sys.stderr)
-    else:
+    if result["summary"]:
         print(json.dumps(result["summary"], ensure_ascii=False))
     return int(result["exit_code"])
 

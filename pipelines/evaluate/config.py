@@ -17,3 +17,4 @@ class EvaluateConfig(JobConfig):
     trust_code: bool = Field(False, description="run the code of its own that the bundle may bring")
     engine: Literal["auto", "torch", "openvino"] = Field("auto", description="as in score")
     num_mistakes: int = Field(24, ge=0, description="most confident mistakes shown in the report")
+    min_accuracy: float = Field(0.0, ge=0, le=1, description="below it the exit code is 3, so that a schedule stops")

@@ -29,7 +29,7 @@ def confusion(metrics: Metrics) -> str:
         for row, column in np.argwhere(counts):
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def reliability(metrics: Metrics) -> str:
@@ -43,10 +43,10 @@ def reliability(metrics: Metrics) -> str:
     upper.legend(loc="upper left")
     lower.bar(confidences, [bin.count for bin in metrics.calibration], width=0.8 / NUM_BINS, color=BLUE)
     lower.set(xlabel="confidence", ylabel="images")
-    return _svg(figure)
+    return svg(figure)
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
     """Return the picture without XML declaration, date or random names: equal metrics give an equal page."""
     import matplotlib
 

@@ -60,7 +60,18 @@ def evaluate(spark: SparkSession, config: EvaluateConfig) -> dict[str, Any]:
         publish(config.target, ["predictions"], ["metrics.json", "report.html"], run=0, append=False)
     main = ("num_images", "accuracy", "top5_accuracy", "macro_f1", "calibration_error")
     outputs = {name: storage.join(config.target, name) for name in ("metrics.json", "report.html", "predictions")}
-    return {**about, **{key: getattr(metrics, key) for key in main}, **outputs}
+    figures = {key: getattr(metrics, key) for key in main}
+    return {**about, **figures, "min_accuracy": config.min_accuracy, **outputs}
+
+
+def verdict(summary: dict[str, Any]) -> str:
+    """Return why the model is not good enough, nothing if it is."""
+    if summary["accuracy"] >= summary["min_accuracy"]:
+        return ""
+    return (
+        f"model {summary['model_id']} has accuracy={summary['accuracy']:.4f} on {summary['split']}, below "
+        f"min_accuracy={summary['min_accuracy']}; look at {summary['report.html']}"
+    )
 
 
 def _predict(rows: DataFrame, use: ModelUse, uri: str) -> DataFrame:

@@ -86,6 +86,7 @@ def score_stream(
                 batches.close()
     return {
         **batches.totals,
+        **({"nothing_new": not batches.totals["batches"]} if config.once else {}),
         **({"still_being_written": source.num_waiting} if source.num_waiting else {}),
         "model_id": model.model_id,
         "engine": model.choice.name,
