@@ -32,7 +32,8 @@ def start(verb: str, *words: str) -> Job:
 def finish(job: Job, exit_code: int = 0) -> tuple[str, str]:
     """Wait for the job and hold its exit code against the expected one; return stdout and stderr."""
     stdout, stderr = job.communicate(timeout=400)
-    assert job.returncode == exit_code, stderr[-3000:]
+    told = "\n".join(line for line in stderr.splitlines() if not line.startswith("\tat "))
+    assert job.returncode == exit_code, told[-3000:]
     return stdout, stderr
 
 

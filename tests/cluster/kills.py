@@ -41,9 +41,15 @@ def application_master() -> list[int]:
     return _javas(b"org.apache.spark.deploy.yarn.ApplicationMaster")
 
 
-def executors_on(node: int) -> list[int]:
-    """Return the executor JVMs that node manager 1 or 2 started."""
-    return [pid for pid in executors() if f"/nodemanager{node}/" in os.readlink(f"/proc/{pid}/cwd")]
+def machine_without_master() -> int:
+    """Return the machine, 1 or 2, on which the application master of a job in client mode does not run."""
+    (master,) = _javas(b"org.apache.spark.deploy.yarn.ExecutorLauncher")
+    return 2 if "/nodemanager1/" in os.readlink(f"/proc/{master}/cwd") else 1
+
+
+def executors_on(machine: int) -> list[int]:
+    """Return the executor JVMs that a machine's node manager started."""
+    return [pid for pid in executors() if f"/nodemanager{machine}/" in os.readlink(f"/proc/{pid}/cwd")]
 
 
 def executor_of_rank_0() -> list[int]:
