@@ -2,8 +2,8 @@
 
     python -m benchmarks.driver_memory 10000 100000 500000
 
-For every number: as many distinct tiny JPEG files in ten folders, ingested by a driver whose executors are other
-processes (`local-cluster`), then ingested once more with one new file. What lives on the driver's heap is looked at after
+For every number: as many distinct tiny JPEG files in ten folders, ingested by a driver whose executors are
+other processes (`local-cluster`), then ingested once more with one new file. What lives on the driver's heap is looked at after
 a garbage collection every two seconds; its highest value counts, and that of the driver's Python process. Each ingest
 appends one line to benchmarks/results/driver_memory.jsonl; the slope between the first and the last number is printed.
 """
@@ -28,7 +28,8 @@ from tqdm import tqdm
 
 RESULTS = Path(__file__).parent / "results" / "driver_memory.jsonl"
 SPARK = (
-    "--master local-cluster[2,1,1024] --driver-memory 1g --conf spark.driver.host=127.0.0.1 --conf spark.ui.enabled=false "
+    "--master local-cluster[2,1,1024] --driver-memory 1g --conf spark.driver.host=127.0.0.1 "
+    "--conf spark.ui.enabled=false --conf spark.ui.showConsoleProgress=false "
     "--conf spark.driver.extraJavaOptions=-XX:+UseSerialGC --conf spark.sql.shuffle.partitions=16 pyspark-shell"
 )
 LOOK_SECONDS = 2.0
