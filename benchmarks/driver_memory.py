@@ -2,10 +2,10 @@
 
     python -m benchmarks.driver_memory 10000 100000 500000
 
-For every number: as many distinct tiny JPEG files in ten folders, ingested by a driver whose executors are
-other processes (`local-cluster`), then ingested once more with one new file. What lives on the driver's heap is looked at after
-a garbage collection every two seconds; its highest value counts, and that of the driver's Python process. Each ingest
-appends one line to benchmarks/results/driver_memory.jsonl; the slope between the first and the last number is printed.
+For every number: as many distinct tiny JPEG files in ten folders, ingested by a driver whose executors are other
+processes (`local-cluster`), then ingested once more with one new file. What lives on the driver's heap is looked at
+after a garbage collection every two seconds; its highest value counts, and that of the driver's Python process. Each
+ingest appends one line to benchmarks/results/driver_memory.jsonl; the slope from the first to the last is printed.
 """
 
 import argparse

@@ -51,7 +51,6 @@ VERBS = {
         "write a bundle that knows ImageNet's 1,000 classes, without any training",
         "pipelines.ready_made.bundle:ready_made",
     ),
-<<<<<<< HEAD
     "platform": Verb(
         "pipelines.platform.config:PlatformConfig",
         "serve the part of SageMaker's API that image classification needs",
@@ -62,9 +61,7 @@ VERBS = {
         "make, list or delete the platform's access keys",
         "pipelines.platform.keys:manage_keys",
     ),
-=======
     "drift": Verb("pipelines.drift.config:DriftConfig", "compare each day's predictions with the training photos"),
->>>>>>> 75991b4 (Schedules for Airflow, systemd and cron; drift of each day's predictions against the training photos)
     "doctor": Verb("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
     "package": Verb(
         "pipelines.package.config:PackageConfig",
