@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from pipelines.platform.process import owner
+from tests.photos import write_photos
 from tests.platform.running import (
     TINY,
     Platform,
@@ -111,13 +112,14 @@ def test_an_endpoint_answers_with_the_probabilities_of_the_classes_until_it_is_d
     assert answer["InvokedProductionVariant"] == "AllTraffic"
 
 
-def test_a_transform_job_answers_for_every_photo_or_lists_it_as_a_reject(
-    platform: Platform, trained: dict[str, Any], photos: Path, tmp_path: Path
+def test_a_transform_job_answers_for_each_of_500_photos_or_lists_it_as_a_reject(
+    platform: Platform, trained: dict[str, Any], tmp_path: Path
 ) -> None:
     client = platform.client("sagemaker")
     create_model(client, "transform", trained["ModelArtifacts"]["S3ModelArtifacts"])
-    (photos / "validation" / "red" / "broken.jpg").write_text("no photo")
-    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"file://{photos}/validation"}}
+    photos = write_photos(tmp_path / "photos", 167)
+    (photos / "red" / "000.jpg").write_text("no photo")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"file://{photos}"}}
     client.create_transform_job(
         TransformJobName="transform",
         ModelName="transform",
@@ -126,15 +128,14 @@ def test_a_transform_job_answers_for_every_photo_or_lists_it_as_a_reject(
         TransformResources={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
     )
     client.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName="transform", WaiterConfig=TINY)
-    (photos / "validation" / "red" / "broken.jpg").unlink()
     assert client.describe_transform_job(TransformJobName="transform")["TransformJobStatus"] == "Completed"
     written = {str(file.relative_to(tmp_path / "answers")) for file in (tmp_path / "answers").rglob("*.out")}
-    names = {str(file.relative_to(photos / "validation")) for file in (photos / "validation").rglob("*.jpg")}
-    assert written == {f"{name}.out" for name in names}
+    names = {str(file.relative_to(photos)) for file in photos.rglob("*.jpg")} - {"red/000.jpg"}
+    assert len(names) == 500 and written == {f"{name}.out" for name in names}
     answer = json.loads((tmp_path / "answers" / "red" / "100.jpg.out").read_text())
     assert sum(answer["prediction"]) == pytest.approx(1, abs=1e-3)
     (reject,) = (tmp_path / "answers" / "rejects.jsonl").read_text().splitlines()
-    assert json.loads(reject)["file"] == "red/broken.jpg"
+    assert json.loads(reject)["file"] == "red/000.jpg"
 
 
 def test_a_job_outlives_a_killed_platform_and_runs_once(platform: Platform, photos: Path, output: Path) -> None:
