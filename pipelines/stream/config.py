@@ -63,6 +63,10 @@ class ScoreStreamConfig(JobConfig):
     )
     fail_on_data_loss: bool = Field(True, description="stop when Kafka has dropped records that were not scored yet")
     max_restarts: int = Field(20, ge=0, description="restarts in a row without a finished batch before giving up")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="serve Prometheus' metrics on this port, at /metrics; 0: no"
+    )
+    metrics_host: str = Field("127.0.0.1", description="address to serve them on; 0.0.0.0 for all networks")
     engine: Literal["auto", "torch", "openvino"] = Field("auto", description="as in score")
     top_k: int = Field(5, ge=1, description="classes listed for each photo, most likely first")
     batch_size: int = Field(16, ge=1, description="images in one forward pass")

@@ -19,6 +19,7 @@ from pipelines.spark_errors import explain
 from pipelines.stream.batch import Batches, Listener
 from pipelines.stream.config import ScoreStreamConfig
 from pipelines.stream.kafka import SCHEME, parse_topics
+from pipelines.stream.metrics import watched
 from pipelines.stream.model import CurrentModel
 from pipelines.stream.pair import pair
 from pipelines.stream.source import open_source
@@ -77,8 +78,8 @@ def score_stream(
     with staged(config.target) as staging:
         pair(config.target, checkpoint)
         model = CurrentModel(config)
-        with open_source(spark, config, security) as source:
-            heard = (*source.listeners, *listeners)
+        with open_source(spark, config, security) as source, watched(spark, config) as metrics:
+            heard = (*source.listeners, *listeners, *([metrics.note] if metrics else []))
             batches = Batches(config, staging, model, keep=source.keep, security=security, listeners=heard)
             try:
                 _keep_running(lambda: _start(source.photos, config, batches), config, batches, stop)
