@@ -1,6 +1,7 @@
 """Signatures that botocore makes are taken; anything else gets AWS's own error codes."""
 
 import datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -45,20 +46,20 @@ def test_a_header_that_load_balancers_add_need_not_be_signed() -> None:
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
-        (signed(secret="wrong"), "InvalidSignatureException"),
-        (signed(key="AKIAUNKNOWN"), "UnrecognizedClientException"),
-        (signed(service="s3"), "InvalidSignatureException"),
-        (signed()._replace(body=b'{"a": 1}'), "InvalidSignatureException"),
-        (signed()._replace(url=URL + "&b=3"), "InvalidSignatureException"),
-        (changed(signed(), x_amz_target="SageMaker.DeleteModel"), "InvalidSignatureException"),
-        (changed(signed(), x_amz_security_token="added later"), "IncompleteSignatureException"),
-        (changed(signed(), authorization="Bearer x"), "IncompleteSignatureException"),
-        (changed(signed(), authorization=""), "MissingAuthenticationTokenException"),
-        (changed(signed(), x_amz_date="yesterday"), "IncompleteSignatureException"),
+        (lambda: signed(secret="wrong"), "InvalidSignatureException"),
+        (lambda: signed(key="AKIAUNKNOWN"), "UnrecognizedClientException"),
+        (lambda: signed(service="s3"), "InvalidSignatureException"),
+        (lambda: signed()._replace(body=b'{"a": 1}'), "InvalidSignatureException"),
+        (lambda: signed()._replace(url=URL + "&b=3"), "InvalidSignatureException"),
+        (lambda: changed(signed(), x_amz_target="SageMaker.DeleteModel"), "InvalidSignatureException"),
+        (lambda: changed(signed(), x_amz_security_token="added later"), "IncompleteSignatureException"),
+        (lambda: changed(signed(), authorization="Bearer x"), "IncompleteSignatureException"),
+        (lambda: changed(signed(), authorization=""), "MissingAuthenticationTokenException"),
+        (lambda: changed(signed(), x_amz_date="yesterday"), "IncompleteSignatureException"),
     ],
 )
-def test_what_is_not_signed_right_gets_the_code_of_aws(request_: Request, code: str) -> None:
-    assert code_of(request_) == code
+def test_what_is_not_signed_right_gets_the_code_of_aws(request_: Callable[[], Request], code: str) -> None:
+    assert code_of(request_()) == code
 
 
 def test_a_body_that_was_left_unsigned_is_refused() -> None:
