@@ -1,9 +1,16 @@
 """What is accepted as an image, and in which form it is stored."""
 
+import os
+
 from pydantic import BaseModel, ConfigDict, Field
 
 # Files with these endings are candidates; their content decides.
 EXTENSIONS = frozenset("jpg jpeg jpe jfif png gif bmp dib webp tif tiff avif jp2 j2k jpx mpo ico heic heif".split())
+
+
+def has_extension(name: str) -> bool:
+    """Say whether a file's name or URI ends as an image's does."""
+    return os.path.splitext(name)[1].lstrip(".").lower() in EXTENSIONS
 
 
 class Policy(BaseModel):

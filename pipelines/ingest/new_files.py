@@ -9,10 +9,8 @@ from pipelines import storage
 from pipelines.dataset import FileCounts, load_manifest, manifest_uri
 from pipelines.ingest.config import IngestConfig
 from pipelines.ingest.run import files_uri, summarise
-from pipelines.ingest.sources import walk
+from pipelines.ingest.sources import MAX_FILES, walk
 from pipelines.publish import staging_uri
-
-MAX_FILES = 100_000  # more are compared by Spark
 
 
 def nothing_new(config: IngestConfig) -> dict[str, Any] | None:

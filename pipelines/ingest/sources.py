@@ -1,6 +1,5 @@
 """List the files of a source: a folder tree, a .lst file, or a CSV or Parquet table."""
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from pyspark.sql import functions as F
 from pipelines import storage
 from pipelines.dataset import SPLITS
 from pipelines.errors import DataError
-from pipelines.images.policy import EXTENSIONS
+from pipelines.images.policy import has_extension
 
 FILES_SCHEMA = "uri string, size_bytes long, modified_at double, label_name string, split string, skipped boolean"
 _ARROW = pa.schema(
@@ -25,6 +24,7 @@ _ARROW = pa.schema(
     ]
 )
 _BATCH_ROWS = 1000
+MAX_FILES = 100_000  # what is compared with earlier runs without Spark; more are left to it
 FOLDERS_AT_ONCE = 8  # tasks for each slot, so that a large folder does not hold up the small ones behind it
 
 
@@ -72,14 +72,13 @@ def _walk(folder: str, label_name: str | None, recurse: bool) -> Iterator[dict[s
         if entry.is_dir and recurse:
             yield from _walk(entry.uri, label_name, recurse)
         elif not entry.is_dir:
-            extension = os.path.splitext(entry.uri)[1].lstrip(".").lower()
             yield {
                 "uri": entry.uri,
                 "size_bytes": entry.size_bytes,
                 "modified_at": entry.modified_at,
                 "label_name": label_name,
                 "split": None,
-                "skipped": extension not in EXTENSIONS,
+                "skipped": not has_extension(entry.uri),
             }
 
 
@@ -131,7 +130,7 @@ def _stat(row: dict[str, Any], folder: str) -> dict[str, object]:
     uri = row["path"] or ""
     if "://" not in uri:
         uri = storage.absolute(uri) if uri.startswith("/") else storage.join(folder, uri)
-    entry = storage.stat(uri) if uri else None
+    entry = storage.stat(uri) if row["path"] else None
     return {
         "uri": uri,
         "size_bytes": entry.size_bytes if entry else None,

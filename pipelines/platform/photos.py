@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.errors import ConfigError, DataError
-from pipelines.images.policy import EXTENSIONS
+from pipelines.images.policy import has_extension
 from pipelines.platform.channels import SPLITS, Channel
 
 
@@ -60,7 +59,7 @@ def _of_folder(folder: str, split: str | None) -> Iterator[Photo]:
     for entry in storage.scan(folder):
         if entry.is_dir:
             yield from _below(entry.uri, entry.uri.rpartition("/")[2], split)
-        elif _is_photo(entry.uri):
+        elif has_extension(entry.uri):
             yield Photo(entry.uri, None, split, entry.size_bytes, entry.modified_at)
 
 
@@ -68,7 +67,7 @@ def _below(folder: str, label: str, split: str | None) -> Iterator[Photo]:
     for entry in storage.scan(folder):
         if entry.is_dir:
             yield from _below(entry.uri, label, split)
-        elif _is_photo(entry.uri):
+        elif has_extension(entry.uri):
             yield Photo(entry.uri, label, split, entry.size_bytes, entry.modified_at)
 
 
@@ -122,10 +121,6 @@ def _text(uri: str) -> str:
         return storage.read_bytes(uri).decode()
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise DataError(f"{uri} cannot be read as text: {error}") from error
-
-
-def _is_photo(uri: str) -> bool:
-    return os.path.splitext(uri)[1].lstrip(".").lower() in EXTENSIONS
 
 
 def write_table(photos: list[Photo], uri: str) -> None:

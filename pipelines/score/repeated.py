@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines import storage
 from pipelines.dataset import load_manifest
-from pipelines.ingest.sources import walk
+from pipelines.ingest.sources import MAX_FILES, walk
 from pipelines.model.bundle import load_bundle
 from pipelines.publish import staging_uri
 from pipelines.score.config import ScoreConfig
@@ -14,7 +14,6 @@ from pipelines.score.days import day_of, has_date, source_of
 from pipelines.score.inputs import digest_of, identity_of, is_dataset
 from pipelines.score.results import made_from, read_document, summarise
 
-MAX_FILES = 100_000  # more are compared by Spark
 NO_PHOTOS = identity_of(0, 0)
 
 Day = datetime.date | None  # None: everything, in a run that is not about days

@@ -7,7 +7,6 @@ A file is known by its URI, size and time of change: one that is written anew is
 import hashlib
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from pyspark.sql import functions as F
 
 from pipelines import storage
 from pipelines.errors import DarkroomError
-from pipelines.images.policy import EXTENSIONS
+from pipelines.images.policy import has_extension
 from pipelines.storage import Entry
 
 LISTING_SCHEMA = "listing long, uri string, size_bytes long, modified_at double"
@@ -142,7 +141,7 @@ def _photos(folder: str) -> Iterator[Entry]:
             continue
         if entry.is_dir:
             yield from _photos(entry.uri)
-        elif os.path.splitext(name)[1].lstrip(".").lower() in EXTENSIONS:
+        elif has_extension(name):
             yield entry
 
 
