@@ -59,11 +59,9 @@ def report(verb: str, work: Callable[[], dict[str, Any]], verdict: Verdict | Non
     seconds = round(time.monotonic() - started, 2)
     wrong = verdict(summary) if verdict else ""
     summary = {"job": verb, **summary, "seconds": seconds}
-    return (
-        _end(DataError.exit_code, summary=summary, error=f"darkroom {verb}: {wrong}")
-        if wrong
-        else _end(0, summary=summary)
-    )
+    if wrong:
+        return _end(DataError.exit_code, summary=summary, error=f"darkroom {verb}: {wrong}")
+    return _end(0, summary=summary)
 
 
 def log_to_stderr() -> None:

@@ -5,7 +5,6 @@ training saves its model and ends; any other step ends at once.
 """
 
 import json
-import logging
 import os
 import signal
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DarkroomError
+from pipelines.job import log_to_stderr
 from pipelines.platform.step import StepFailed, run_step
 
 SPEC, STAGES, RESULT = "spec.json", "stages.json", "result.json"
@@ -63,8 +63,7 @@ def main(folder: Path) -> None:
     from pipelines.platform.train_steps import train
     from pipelines.platform.transform_steps import transform
 
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("pipelines").setLevel(logging.INFO)
+    log_to_stderr()
     run = Run(folder)
     signal.signal(signal.SIGTERM, run.stop)
     try:
