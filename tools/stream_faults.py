@@ -93,45 +93,55 @@ class Stream:
         return summary
 
 
-def fill_topic(photos: list[bytes], num_records: int) -> str:
-    """Write `num_records` records with keys of their own, from the photos in turn; return the topic's URI."""
-    servers, topic = kafka.up()["bootstrap_servers"], f"faults-{uuid.uuid4().hex[:8]}"
-    admin = AdminClient({"bootstrap.servers": servers})
-    admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(30)
-    producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True, "queue.buffering.max.kbytes": 65536})
-    for number, photo in enumerate(islice(cycle(photos), num_records)):
-        while True:
-            try:
-                producer.produce(topic, photo, str(number).encode())
-                break
-            except BufferError:
-                producer.poll(0.1)
-    if producer.flush(300):
-        raise SystemExit("Kafka did not take all records")
-    return f"kafka://{servers}/{topic}"
+class Topic:
+    """A topic of Kafka that grows: photos in turn, each record with a key of its own, from "0" on."""
+
+    def __init__(self, photos: list[bytes]) -> None:
+        """Make the topic, empty; starts the broker of `make cluster-up` if it does not run."""
+        servers, topic = kafka.up()["bootstrap_servers"], f"faults-{uuid.uuid4().hex[:8]}"
+        admin = AdminClient({"bootstrap.servers": servers})  # a name keeps it alive until the topic is there
+        admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(30)
+        self.uri = f"kafka://{servers}/{topic}"
+        self.num_records = 0
+        self._servers, self._topic, self._photos = servers, topic, photos
+
+    def add(self, num_records: int) -> None:
+        """Write that many records more, and wait until Kafka has them."""
+        producer = Producer(
+            {"bootstrap.servers": self._servers, "enable.idempotence": True, "queue.buffering.max.kbytes": 65536}
+        )
+        for number in range(self.num_records, self.num_records + num_records):
+            while True:
+                try:
+                    producer.produce(self._topic, self._photos[number % len(self._photos)], str(number).encode())
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+        if producer.flush(300):
+            raise SystemExit("Kafka did not take all records")
+        self.num_records += num_records
 
 
-def disturb(
-    stream: Stream, target: Path, num_records: int, kills: Iterator[str], chance: random.Random
-) -> Counter[str]:
+def disturb(stream: Stream, target: Path, topic: Topic, kills: Iterator[str], chance: random.Random) -> Counter[str]:
     """Kill one process after the other until the kills are used up, then wait for all records.
 
-    Every second one is killed while a batch is being published, the others at any moment of it.
+    Every second one is killed while a batch is being published, the others at any moment of it. The topic gets more
+    records when a quick stream has scored nearly all of them and there are kills left.
     """
     killed: Counter[str] = Counter()
     victim = next(kills, None)
     batches = num_published(target)
-    while num_inputs(target) < num_records or victim:
+    while (scored := num_inputs(target)) < topic.num_records or victim:
         stream.keep_alive()
+        if victim and scored > 0.8 * topic.num_records:
+            topic.add(topic.num_records // 4)
         if victim and num_published(target) > batches:
             _wait_for_a_moment(stream, target, chance, while_publishing=killed.total() % 2 == 1)
             if stream.kill(victim, chance):
                 killed[victim] += 1
-                print(f"killed {victim}; {num_inputs(target)} of {num_records} records are published", file=sys.stderr)
+                print(f"killed {victim}; {scored} of {topic.num_records} records are published", file=sys.stderr)
                 victim = next(kills, None)
             batches = num_published(target)
-        if victim and num_inputs(target) >= num_records:
-            raise SystemExit(f"all records were scored before {victim} could be killed; give more records")
         time.sleep(0.05)
     return killed
 
@@ -199,21 +209,22 @@ def run(
 ) -> dict[str, Any]:
     """Fill a topic, disturb the stream that scores it, and count what readers see."""
     chance = random.Random(seed)
-    source = fill_topic(photos, num_records)
-    words = [f"source={source}", f"target={target}", "trigger=1 second", *words]
+    topic = Topic(photos)
+    topic.add(num_records)
+    words = [f"source={topic.uri}", f"target={target}", "trigger=1 second", *words]
     target.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     stream = Stream(words, target / "_stream.log")
     try:
-        killed = disturb(stream, target, num_records, islice(cycle(VICTIMS), num_kills), chance)
+        killed = disturb(stream, target, topic, islice(cycle(VICTIMS), num_kills), chance)
         stream.end()
     finally:
         if stream.job.poll() is None:
             os.killpg(stream.job.pid, signal.SIGKILL)
     seconds = round(time.monotonic() - started, 1)
-    readers = count_keys(target, num_records)
+    readers = count_keys(target, topic.num_records)
     return {
-        "records": num_records,
+        "records": topic.num_records,
         "killed": killed,
         "starts": stream.num_starts,
         "seconds": seconds,

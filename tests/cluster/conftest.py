@@ -23,7 +23,8 @@ class Undisturbed(NamedTuple):
 
 @pytest.fixture(scope="session")
 def undisturbed(hdfs: str, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    photos, dataset, bundle, scored = (f"{hdfs}/{name}" for name in ("many-photos", "dataset", "bundle", "scored"))
+    names = ("photos", "dataset", "bundle", "scored")
+    photos, dataset, bundle, scored = (f"{hdfs}/undisturbed/{name}" for name in names)
     storage.upload(write_photos(tmp_path_factory.mktemp("photos"), 150), photos)
     darkroom("ingest", f"source={photos}", f"target={dataset}")
     write_bundle(folder := tmp_path_factory.mktemp("bundle") / "model")

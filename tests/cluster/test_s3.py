@@ -12,8 +12,8 @@ from tests.photos import write_photos
 
 @pytest.fixture(scope="module")
 def work(s3: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    upload_photos_and_a_text(tmp_path_factory.mktemp("photos"), f"{s3}/photos")
-    return s3
+    upload_photos_and_a_text(tmp_path_factory.mktemp("photos"), f"{s3}/flow/photos")
+    return f"{s3}/flow"
 
 
 def test_the_four_jobs_run_one_after_the_other(work: str) -> None:

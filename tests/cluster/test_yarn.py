@@ -12,8 +12,8 @@ CLUSTER = ("--master", "yarn", "--deploy-mode", "cluster")
 
 @pytest.fixture(scope="module")
 def work(hdfs: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    upload_photos_and_a_text(tmp_path_factory.mktemp("photos"), f"{hdfs}/photos")
-    return hdfs
+    upload_photos_and_a_text(tmp_path_factory.mktemp("photos"), f"{hdfs}/flow/photos")
+    return f"{hdfs}/flow"
 
 
 def test_the_four_jobs_run_one_after_the_other(work: str) -> None:
