@@ -62,6 +62,10 @@ VERBS = {
         "pipelines.platform.keys:manage_keys",
     ),
     "drift": Verb("pipelines.drift.config:DriftConfig", "compare each day's predictions with the training photos"),
+    "features": Verb(
+        "pipelines.features.config:FeaturesConfig", "write the activations of a network's layer as a table"
+    ),
+    "fit": Verb("pipelines.fit.config:FitConfig", "fit a classic learner on a table of features"),
     "doctor": Verb("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
     "package": Verb(
         "pipelines.package.config:PackageConfig",

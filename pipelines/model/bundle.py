@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from pipelines.errors import ConfigError, DataError
 from pipelines.model.architectures import Network, build
 from pipelines.model.archive import pack, unpack
 from pipelines.model.code import Code, is_own
+from pipelines.model.head import Fitted, Head
+from pipelines.model.layer_output import LayerOutput
 from pipelines.model.names import resolve
 from pipelines.model.network import InferenceNetwork
 from pipelines.model.preprocess import Preprocessing, from_bytes
@@ -41,7 +43,8 @@ class OwnCode(BaseModel):
 class BundleInfo(BaseModel):
     """model.json: everything about a model but its weights. `classes[index]` names an output.
 
-    `code["model"]` is what `architecture` names, if that is the user's own.
+    `code["model"]` is what `architecture` names, if that is the user's own. `head` stands on one of its layers where
+    the model was made by `fit` or, without a learner and without classes, by `features`.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
@@ -50,6 +53,7 @@ class BundleInfo(BaseModel):
     architecture: str
     model_args: dict[str, Any] = {}
     code: dict[str, OwnCode] = {}
+    head: Head | None = None
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     training: dict[str, Any]
@@ -57,6 +61,11 @@ class BundleInfo(BaseModel):
     metrics: dict[str, Any]
     code_version: str
     weights_sha256: str = ""
+
+    @property
+    def outputs(self) -> Literal["probabilities", "features"]:
+        """Return what the network says of an image."""
+        return "features" if self.head and not self.head.learner else "probabilities"
 
 
 class Bundle:
@@ -74,13 +83,13 @@ class Bundle:
     def network(self) -> InferenceNetwork:
         """Return the network in evaluation mode, built once."""
         if self._network is None:
-            model = build(self._described(), len(self.info.classes))
+            model = make(self.described(), self.info.head, len(self.info.classes))
             model.load_state_dict(self.weights())
-            preprocessing = self.info.preprocessing
-            self._network = InferenceNetwork(model, preprocessing.mean, preprocessing.std).eval()
+            how = self.info.preprocessing
+            self._network = InferenceNetwork(model, how.mean, how.std, self.info.outputs).eval()
         return self._network
 
-    def _described(self) -> Network:
+    def described(self) -> Network:
         """Return which network it is, with the code that the bundle brings.
 
         Raises:
@@ -102,6 +111,22 @@ class Bundle:
         with torch.inference_mode():
             probabilities = self.network()(from_bytes(content, self.info.preprocessing).unsqueeze(0))
         return np.asarray(probabilities[0].numpy())
+
+    def classify_features(self, features: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return the probabilities float32 (B, C) of rows of features (B, D), as `features` writes them.
+
+        Raises:
+            ConfigError: the model was not made by `fit`, or the rows are of another length.
+        """
+        head = self.info.head
+        if head is None or not head.learner:
+            raise ConfigError(f"model {self.info.model_id} takes images; only models made by fit take features")
+        if features.ndim != 2 or features.shape[1] != head.num_features:
+            raise ConfigError(f"got features of shape {features.shape}; this model takes (rows, {head.num_features})")
+        learner = cast(Fitted, self.network().model).head
+        with torch.inference_mode():
+            logits = learner(torch.from_numpy(np.ascontiguousarray(features, np.float32)))
+        return np.asarray(torch.softmax(logits, dim=1).numpy())
 
     def check_batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return inputs uint8 (N, 3, S, S) and torch's float32 probabilities (N, C) for them."""
@@ -126,6 +151,14 @@ class Bundle:
             raise DataError(f"model={self.uri} lacks a file: {error}; copy the bundle again") from error
 
 
+def make(network: Network, head: Head | None, num_classes: int) -> nn.Module:
+    """Make a network with the head that stands on it, if there is one: images → logits or features."""
+    if head is None:
+        return build(network, num_classes)
+    features = LayerOutput(build(network, head.num_outputs), head.layer, head.pooling)
+    return Fitted(features, head.build()) if head.learner else features
+
+
 def save_bundle(
     target: str,
     model: nn.Module,
@@ -140,7 +173,8 @@ def save_bundle(
     """
     sources = {f"code/{part}/{path}": text.encode() for part, code in codes.items() for path, text in code.sources}
     info = info.model_copy(update={"code": {part: own_code(code) for part, code in codes.items()}})
-    network = InferenceNetwork(model.cpu(), info.preprocessing.mean, info.preprocessing.std).eval()
+    how = info.preprocessing
+    network = InferenceNetwork(model.cpu(), how.mean, how.std, info.outputs).eval()
     weights = save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
     info = info.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
     info = info.model_copy(update={"model_id": hashlib.sha256(info.model_dump_json().encode()).hexdigest()[:32]})
@@ -181,13 +215,13 @@ def _export_graph(network: InferenceNetwork, example: torch.Tensor) -> dict[str,
         return {name: (Path(folder) / Path(name).name).read_bytes() for name in GRAPH}
 
 
-def load_bundle(uri: str, trust_code: bool = False) -> Bundle:
+def load_bundle(uri: str, trust_code: bool = False, outputs: str = "probabilities") -> Bundle:
     """Read a bundle: its folder, its `.tar.gz`, or the one that a name such as `models/photos@production` means now.
 
     `trust_code` allows that code which it brings is run.
 
     Raises:
-        ConfigError: there is no bundle, or it brings code that is not trusted.
+        ConfigError: there is no bundle, it brings code that is not trusted, or it has other outputs.
         DataError: its files do not fit together.
     """
     uri = resolve(uri)
@@ -207,6 +241,8 @@ def load_bundle(uri: str, trust_code: bool = False) -> Bundle:
             f"model={uri} runs code of its own, {info.architecture} ({files or 'of an installed package'}); "
             "if you know who wrote it, give trust_code=true"
         )
+    if info.outputs != outputs:
+        raise ConfigError(f"model={uri} gives {info.outputs}, not {outputs}; darkroom fit makes classes of features")
     return Bundle(uri, info, weights, read)
 
 

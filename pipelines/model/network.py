@@ -15,15 +15,17 @@ def normalise(images: torch.Tensor, mean: Sequence[float], std: Sequence[float])
 
 
 class InferenceNetwork(nn.Module):
-    """uint8 (B, 3, S, S) → float32 probabilities (B, C)."""
+    """uint8 (B, 3, S, S) → float32 probabilities (B, C), or features (B, D) as they are."""
 
-    def __init__(self, model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Wrap a model that takes normalised images and returns logits (B, C)."""
+    def __init__(
+        self, model: nn.Module, mean: Sequence[float], std: Sequence[float], outputs: str = "probabilities"
+    ) -> None:
+        """Wrap a model that takes normalised images and returns logits (B, C), or features."""
         super().__init__()
-        self.model = model
+        self.model, self.outputs = model, outputs
         self.mean, self.std = tuple(mean), tuple(std)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Classify a batch."""
         logits = cast(torch.Tensor, self.model(normalise(images, self.mean, self.std)))
-        return torch.softmax(logits.to(torch.float32), dim=1)
+        return torch.softmax(logits.to(torch.float32), dim=1) if self.outputs == "probabilities" else logits

@@ -40,6 +40,8 @@ def read_weights(source: str, architecture: str) -> Pretrained:
     if source.endswith((".safetensors", ".pth", ".pt")):
         return Pretrained(_read_file(source))
     bundle = load_bundle(source, trust_code=True)  # its tensors alone are read, its code is not run
+    if bundle.info.head:
+        raise ConfigError(f"weights={source} were made by fit or features; give the bundle that they were made from")
     how = bundle.info.preprocessing
     return Pretrained(bundle.weights(), how.mean, how.std, how.interpolation, bundle.info.classes)
 
@@ -80,6 +82,17 @@ def _imagenet(architecture: str) -> Pretrained:
     names = build(IMAGENET_ARCHITECTURE, 1000).state_dict()
     renamed = dict(zip(names, tensors.values(), strict=True))
     return Pretrained(renamed, mean=(127 / 255,) * 3, std=(128 / 255,) * 3, interpolation="bicubic")
+
+
+def last_layer_of(network: Network | str) -> str:
+    """Return the name of the last layer, the one whose shape follows the number of classes.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if not (names := head_of(network)):
+        raise ConfigError("no layer of this network depends on the number of classes; give layer=NAME")
+    return min(names).rpartition(".")[0]
 
 
 def head_of(network: Network | str) -> set[str]:

@@ -39,6 +39,19 @@ _ARROW = pa.schema(
 )
 
 
+FEATURES_SCHEMA = "image_id string, uri string, features array<float>, reason string, message string, bytes binary"
+_ARROW_FEATURES = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("uri", pa.string()),
+        ("features", pa.list_(pa.float32())),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("bytes", pa.binary()),
+    ]
+)
+
+
 class ModelUse(NamedTuple):
     """How the tasks of a run use a bundle."""
 
@@ -48,6 +61,7 @@ class ModelUse(NamedTuple):
     batch_size: int = 16
     num_threads: int = 1
     trust_code: bool = False
+    outputs: str = "probabilities"
 
 
 class Decoded(NamedTuple):
@@ -63,17 +77,22 @@ def score_images(images: DataFrame, use: ModelUse, keep: tuple[str, ...] = ()) -
     `images` has uri and size_bytes, and, where the bytes are at hand already, image_id and image. A row that comes
     with a `reason` is a reject already and stays one. The columns named in `keep` are handed through.
     Rows in = rows out; no shuffle. Each Python worker loads the model once.
+    A model that gives features puts them in the place of the prediction.
     """
     kept = [f"{name} {images.schema[name].dataType.simpleString()}" for name in keep]
     run = functools.partial(_score_batches, use=use, keep=keep)
-    return images.mapInArrow(run, ", ".join([SCORED_SCHEMA, *kept]))
+    return images.mapInArrow(
+        run, ", ".join([SCORED_SCHEMA if use.outputs == "probabilities" else FEATURES_SCHEMA, *kept])
+    )
 
 
 def _score_batches(batches: Iterator[pa.RecordBatch], use: ModelUse, keep: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
     if (first := next(batches, None)) is None:
         return
     bundle, engine = _open(use)
-    schema = pa.schema([*_ARROW, *(first.schema.field(name) for name in keep)])
+    schema = pa.schema(
+        [*(_ARROW if use.outputs == "probabilities" else _ARROW_FEATURES), *(first.schema.field(name) for name in keep)]
+    )
     rows = (row for batch in chain([first], batches) for row in batch.to_pylist())
     with ThreadPoolExecutor(use.num_threads + 1) as pool:
         decoded = _ahead(pool, rows, bundle, keep, depth=2 * use.batch_size)
@@ -84,7 +103,7 @@ def _score_batches(batches: Iterator[pa.RecordBatch], use: ModelUse, keep: tuple
 @functools.lru_cache(maxsize=1)
 def _open(use: ModelUse) -> tuple[Bundle, Engine]:
     torch.set_num_threads(use.num_threads)
-    bundle = load_bundle(use.uri, use.trust_code)
+    bundle = load_bundle(use.uri, use.trust_code, use.outputs)
     return bundle, open_engine(bundle, use.engine, use.num_threads)
 
 

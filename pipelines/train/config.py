@@ -14,6 +14,9 @@ def _weights_uri(weights: str) -> str:
     return weights if weights in ("", "imagenet") else storage.absolute(weights)
 
 
+WeightsUri = Annotated[str, AfterValidator(_weights_uri)]
+
+
 def _one_of(*names: str) -> AfterValidator:
     """Take one of the names, or the user's own code."""
 
@@ -35,7 +38,7 @@ class TrainConfig(JobConfig):
         "resnet18", description="network: a name of torchvision or timm, or your own, FILE.py:CLASS or MODULE:CLASS"
     )
     model_args: dict[str, Any] = Field({}, description="arguments of the network, as in model_args.width=64")
-    weights: Annotated[str, AfterValidator(_weights_uri)] = Field(
+    weights: WeightsUri = Field(
         "",
         description="start from a bundle, a .safetensors or .pth file of the same network, or imagenet "
         "(model=tf_efficientnet_lite0); empty for random weights. The last layer is made new for other classes",
