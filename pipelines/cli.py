@@ -66,6 +66,7 @@ VERBS = {
         "pipelines.features.config:FeaturesConfig", "write the activations of a network's layer as a table"
     ),
     "fit": Verb("pipelines.fit.config:FitConfig", "fit a classic learner on a table of features"),
+    "validate": Verb("pipelines.validate.config:ValidateConfig", "train or fit on folds, compare on the same folds"),
     "doctor": Verb("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
     "package": Verb(
         "pipelines.package.config:PackageConfig",

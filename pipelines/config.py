@@ -53,10 +53,19 @@ def load(model: type[Config], words: Sequence[str]) -> Config:
                 _put(settings, str(name), setting)
         else:
             raise ConfigError(f"expected key=value, got {word!r}")
+    return check(model, settings)
+
+
+def check(model: type[Config], settings: dict[str, Any], prefix: str = "") -> Config:
+    """Build `model` from settings; `prefix` stands before the keys in messages.
+
+    Raises:
+        ConfigError: as `load`.
+    """
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        problems = "\n  ".join(_explain(model, problem) for problem in error.errors())
+        problems = "\n  ".join(prefix + _explain(model, problem) for problem in error.errors())
         raise ConfigError(f"the settings are wrong:\n  {problems}") from error
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pyspark.sql import DataFrame
 
 from pipelines import storage
 from pipelines.errors import DataError
@@ -70,3 +71,14 @@ def load_manifest(dataset: str) -> Manifest:
         raise DataError(f"{dataset} is no dataset: it has no dataset.json; make one with darkroom ingest") from error
     except (ValidationError, ValueError) as error:
         raise DataError(f"{manifest_uri(dataset)} is damaged: {error}") from error
+
+
+def write_rows(rows: DataFrame, uri: str, num_bytes: int) -> None:
+    """Write a dataset's rows, by split; `num_bytes` is the size of them all.
+
+    Many small row groups, so that every process of a training run gets its share of a small dataset.
+    """
+    row_group_bytes = min(max(num_bytes // 128, 4096), 4 * 2**20)
+    writer = rows.write.mode("overwrite").partitionBy("split").option("parquet.block.size", row_group_bytes)
+    writer = writer.option("parquet.page.size.row.check.min", 8).option("parquet.page.size.row.check.max", 64)
+    writer.parquet(uri)

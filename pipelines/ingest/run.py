@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines import storage
-from pipelines.dataset import FileCounts, Manifest, load_manifest, manifest_uri
+from pipelines.dataset import FileCounts, Manifest, load_manifest, manifest_uri, write_rows
 from pipelines.errors import ConfigError, DataError
 from pipelines.ingest.config import IngestConfig
 from pipelines.ingest.manifest import count_files, describe, parameters_of
@@ -158,11 +158,7 @@ def _stage_tables(prepared: DataFrame, known: DataFrame, config: IngestConfig, c
         seed=config.seed,
         num_files=max(1, math.ceil(num_bytes / FILE_BYTES)),
     )
-    # Many small row groups, so that every process of a training run gets its share of a small dataset.
-    row_group_bytes = min(max(num_bytes // 128, 4096), 4 * 2**20)
-    writer = data.write.mode("overwrite").partitionBy("split").option("parquet.block.size", row_group_bytes)
-    writer = writer.option("parquet.page.size.row.check.min", 8).option("parquet.page.size.row.check.max", 64)
-    writer.parquet(storage.join(staging, "data"))
+    write_rows(data, storage.join(staging, "data"), num_bytes)
 
 
 def summarise(config: IngestConfig, manifest: Manifest, counts: FileCounts) -> dict[str, Any]:

@@ -2,8 +2,12 @@
 
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -114,20 +118,35 @@ def launch(spark: SparkSession, work: Callable[..., Any], arguments: tuple[Any, 
     if str(spark.sparkContext.master).startswith("local") and slots < num_processes:
         raise ConfigError(f"num_processes={num_processes}, but Spark has {slots} task slots; lower it or add cores")
     try:
-        results = horovod.spark.run(
-            work,
-            args=arguments,
-            num_proc=num_processes,
-            use_gloo=True,
-            start_timeout=START_SECONDS,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            stdout=sys.stderr,
-            stderr=sys.stderr,
-            verbose=0,
-        )
+        with _signals_of_main_thread():
+            results = horovod.spark.run(
+                work,
+                args=arguments,
+                num_proc=num_processes,
+                use_gloo=True,
+                start_timeout=START_SECONDS,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                stdout=sys.stderr,
+                stderr=sys.stderr,
+                verbose=0,
+            )
     except TimeoutException as error:
         raise ConfigError(
             f"num_processes={num_processes} did not all start within {START_SECONDS} s; "
             "ask for more executors or cores, choose another queue, or lower num_processes"
         ) from error
     return results[0]
+
+
+@contextmanager
+def _signals_of_main_thread() -> Iterator[None]:
+    """Keep Horovod from setting signal handlers where runs go side by side: Python lets the main thread alone do so."""
+    from horovod.runner import gloo_run
+
+    if threading.current_thread() is threading.main_thread():
+        yield
+        return
+    quiet = types.SimpleNamespace(**{name: getattr(signal, name) for name in ("SIGINT", "SIGTERM")})
+    quiet.signal = lambda number, handler: None  # noqa: ARG005
+    gloo_run.signal = quiet
+    yield
