@@ -1,33 +1,44 @@
 """Bring any image into the one form that datasets hold and networks see."""
 
+import functools
 import io
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
 from PIL import Image
 
-from pipelines.images.decode import (
-    LOSSLESS,
-    Pixels,
-    decode_canonical,
-    decode_jpeg,
-    decode_other,
-    open_header,
-    orientation_of,
-    resize,
-)
+from pipelines.images.decode import Pixels, decode_canonical, decode_jpeg, decode_other, resize
+from pipelines.images.header import LOSSLESS, Header, read_header
 from pipelines.images.policy import Policy
 from pipelines.images.reject import Rejected
 
 
-class CanonicalImage(NamedTuple):
-    """JPEG or PNG bytes, RGB, upright, and the pixels uint8 (H, W, 3) that they decode to."""
+@dataclass(frozen=True)
+class CanonicalImage:
+    """JPEG or PNG bytes, RGB, upright.
+
+    `drawn` is uint8 (H, W, 3): what was encoded, or what the original bytes decoded to.
+    """
 
     image: bytes
-    width_px: int
-    height_px: int
-    pixels: Pixels
+    drawn: Pixels
+    is_original: bool
+
+    @property
+    def width_px(self) -> int:
+        """Return the width as stored."""
+        return int(self.drawn.shape[1])
+
+    @property
+    def height_px(self) -> int:
+        """Return the height as stored."""
+        return int(self.drawn.shape[0])
+
+    @functools.cached_property
+    def pixels(self) -> Pixels:
+        """Return what the bytes decode to, uint8 (H, W, 3); decoded when it is asked for."""
+        return self.drawn if self.is_original else decode_canonical(self.image)
 
 
 def canonicalise(content: bytes, policy: Policy) -> CanonicalImage:
@@ -52,42 +63,37 @@ def canonicalise(content: bytes, policy: Policy) -> CanonicalImage:
 
 
 def _canonicalise(content: bytes, policy: Policy) -> CanonicalImage:
-    header = open_header(content, policy)
+    header = read_header(content, policy)
     target = policy.short_side_px
-    upright = orientation_of(header) == 1
-    small = min(header.size) <= target
-    colour = header.mode == "RGB" and "transparency" not in header.info
-    clean = True
-    if header.format in ("JPEG", "MPO") and header.mode in ("RGB", "L"):
-        pixels, clean = decode_jpeg(content, min_side_px=0 if small else target)
-        pixels = _turn(pixels, orientation_of(header))
+    small = min(header.width_px, header.height_px) <= target
+    clean = header.format in ("JPEG", "PNG")
+    if header.plain_jpeg or header.image is None:
+        pixels, clean = decode_jpeg(content, header, min_side_px=0 if small else target)
+        pixels = _turn(pixels, header.orientation)
     else:
-        single = getattr(header, "n_frames", 1) == 1
-        colour = colour and header.format == "PNG" and single
-        pixels = decode_other(header, target)
-    if clean and small and upright and colour and header.format in ("JPEG", "MPO", "PNG"):
-        return _stored(content, pixels)
-    image = _encode(_shrink(pixels, header, target), policy, lossless=header.format in LOSSLESS)
-    return _stored(image, decode_canonical(image))
-
-
-def _stored(image: bytes, pixels: Pixels) -> CanonicalImage:
-    return CanonicalImage(image, pixels.shape[1], pixels.shape[0], pixels)
+        pixels = decode_other(header.image, target)
+    if clean and small and header.rgb and header.orientation == 1:
+        return CanonicalImage(content, pixels, is_original=True)
+    drawn = _shrink(pixels, header, target)
+    return CanonicalImage(_encode(drawn, policy, lossless=header.format in LOSSLESS), drawn, is_original=False)
 
 
 def _turn(pixels: Pixels, orientation: int) -> Pixels:
     """Apply an EXIF orientation: mirror where it is one of 2, 4, 5, 7, then turn."""
+    if orientation == 1:
+        return pixels
     if orientation in (2, 4, 5, 7):
         pixels = pixels[:, ::-1]
-    quarter_turns = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}[orientation]
+    quarter_turns = {2: 0, 3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}[orientation]
     return np.ascontiguousarray(np.rot90(pixels, quarter_turns))
 
 
-def _shrink(pixels: Pixels, header: Image.Image, short_side_px: int) -> Pixels:
+def _shrink(pixels: Pixels, header: Header, short_side_px: int) -> Pixels:
     """Bring the short side down to `short_side_px`, the long one in proportion to the original's."""
-    if min(header.size) <= short_side_px:
+    short_px, long_px = sorted((header.width_px, header.height_px))
+    if short_px <= short_side_px:
         return pixels
-    long_side_px = max(1, round(max(header.size) * short_side_px / min(header.size)))
+    long_side_px = max(1, round(long_px * short_side_px / short_px))
     height_px, width_px = pixels.shape[:2]
     size = (long_side_px, short_side_px) if height_px > width_px else (short_side_px, long_side_px)
     return resize(pixels, *size)

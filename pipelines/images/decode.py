@@ -1,6 +1,5 @@
 """Decode image bytes to upright RGB pixels, at about the size that is asked for."""
 
-import functools
 import io
 import warnings
 from typing import Any
@@ -9,77 +8,19 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps
 
-from pipelines.images.policy import Policy
+from pipelines.images.header import Header
 from pipelines.images.reject import Rejected
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000")
-LOSSLESS = frozenset(("PNG", "GIF", "BMP", "TIFF"))
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
-_ORIENTATION = 0x112
 _HARMLESS = ("extraneous bytes", "invalid sos parameters", "adobe", "inconsistent progression")
 # Bytes left over before one of these markers are pixels that were lost; before others they are junk in a header.
 _IN_SCAN = ("marker 0xd9", *(f"marker 0xd{restart}" for restart in range(8)))
 _REDUCE_ABOVE_PIXELS = 16_000_000
 
 
-def open_header(content: bytes, policy: Policy) -> Image.Image:
-    """Read an image's header only.
-
-    Raises:
-        Rejected: it is no image, of no accepted format, or has more than `max_pixels`.
-    """
-    if not content:
-        raise Rejected("empty", "the file has no bytes")
-    _load_decoders()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise Rejected("too_many_pixels", str(error)) from error
-    except Exception as error:
-        raise _unidentified(content) from error
-    if image.width * image.height > policy.max_pixels:
-        size = f"{image.width}x{image.height} px"
-        raise Rejected("too_many_pixels", f"{size} are more than max_pixels={policy.max_pixels}")
-    return image
-
-
-@functools.lru_cache(maxsize=1)
-def _load_decoders() -> None:
-    Image.init()
-
-
-def _unidentified(content: bytes) -> Rejected:
-    """Tell a known format that is not accepted, a damaged image, and a file that is none apart."""
-    if content[4:8] == b"ftyp":
-        return Rejected("unsupported_format", "HEIF images are not read; convert them to JPEG")
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return Rejected("unsupported_format", f"{image.format} is not one of {', '.join(FORMATS)}")
-    except Exception:
-        magic = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\xff\x4f\xff\x51")
-        if content.startswith(magic):
-            return Rejected("corrupt", "the file starts like an image, but its header is damaged")
-        return Rejected("not_an_image", "the content is of no known image format")
-
-
-def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
-    if "exif" not in image.info and image.format != "TIFF":
-        return 1
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def decode_jpeg(content: bytes, *, min_side_px: int = 0) -> tuple[Pixels, bool]:
-    """Decode a JPEG of one or three components; scaled in the DCT, not below `min_side_px`.
+def decode_jpeg(content: bytes, header: Header, *, min_side_px: int = 0) -> tuple[Pixels, bool]:
+    """Decode a JPEG of one or three components; halved in the DCT while no side falls below `min_side_px`.
 
     Returns:
         uint8 (H, W, 3), and whether the file is clean, without even a harmless warning.
@@ -87,17 +28,24 @@ def decode_jpeg(content: bytes, *, min_side_px: int = 0) -> tuple[Pixels, bool]:
     Raises:
         Rejected: truncated or corrupt, by libjpeg's errors and by those warnings that mean damage.
     """
-    scaled = {"min_height": min_side_px, "min_width": min_side_px} if min_side_px else {}
+    scale = _dct_scale(header, min_side_px)
+    size = {"min_height": -(-header.height_px // scale), "min_width": -(-header.width_px // scale)} if scale > 1 else {}
     try:
-        return np.asarray(simplejpeg.decode_jpeg(content, colorspace="RGB", **scaled)), True
+        return np.asarray(simplejpeg.decode_jpeg(content, colorspace="RGB", **size)), True
     except ValueError as error:
         text = str(error).lower()
         if any(word in text for word in _HARMLESS) and not any(marker in text for marker in _IN_SCAN):
             with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
-                image.draft("RGB", (min_side_px, min_side_px) if min_side_px else image.size)
+                image.draft("RGB", (image.width // scale, image.height // scale))
                 return np.array(image.convert("RGB")), False
         reason = "truncated" if "premature end" in text else "corrupt"
         raise Rejected(reason, f"the JPEG is damaged: {error}") from error
+
+
+def _dct_scale(header: Header, min_side_px: int) -> int:
+    """Return 1, 2, 4 or 8: libjpeg-turbo has SIMD code for these alone, 6/8 takes longer than the whole."""
+    short_px = min(header.width_px, header.height_px)
+    return max((scale for scale in (2, 4, 8) if min_side_px and short_px >= scale * min_side_px), default=1)
 
 
 def decode_canonical(image: bytes) -> Pixels:
@@ -135,10 +83,11 @@ def _flatten(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def resize(pixels: Pixels, height_px: int, width_px: int) -> Pixels:
-    """Resize uint8 (H, W, 3) with antialiased bilinear interpolation."""
+def resize(pixels: Pixels, height_px: int, width_px: int, interpolation: str = "bilinear") -> Pixels:
+    """Resize uint8 (H, W, 3) with antialiasing, bilinear or bicubic."""
     import torch  # takes seconds, and most photos of a dataset may be small enough as they are
 
-    planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0)
-    small = torch.nn.functional.interpolate(planes, (height_px, width_px), mode="bilinear", antialias=True)
+    # In this order of axes torch sees that the channels come last, and takes its vector code.
+    images = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
+    small = torch.nn.functional.interpolate(images, (height_px, width_px), mode=interpolation, antialias=True)
     return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())

@@ -58,7 +58,7 @@ class OpenVinoEngine:
 
     def predict(self, images: torch.Tensor) -> Probabilities:
         """Return float32 (B, C) for uint8 (B, 3, S, S)."""
-        return np.array(self._request.infer([images.numpy()])[0])
+        return np.array(self._request.infer([images.contiguous().numpy()])[0])
 
 
 def open_engine(bundle: Bundle, name: str, num_threads: int) -> Engine:

@@ -1,13 +1,15 @@
 """From a file's bytes to the network's input; the settings travel in the model bundle and nowhere else."""
 
 import hashlib
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.images.canonical import canonicalise
+from pipelines.images.decode import Pixels, resize
 from pipelines.images.policy import Policy
 
 
@@ -29,7 +31,7 @@ class Preprocessing(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-def to_input(pixels: np.ndarray[Any, Any], preprocessing: Preprocessing) -> torch.Tensor:
+def to_input(pixels: Pixels, preprocessing: Preprocessing) -> torch.Tensor:
     """Cut the central square of uint8 (H, W, 3) and resize it to uint8 (3, crop_px, crop_px).
 
     The same as resizing the short side to `resize_px` and cropping, but the cut comes first: a strip of
@@ -43,13 +45,19 @@ def to_input(pixels: np.ndarray[Any, Any], preprocessing: Preprocessing) -> torc
     return resize_square(square, preprocessing.crop_px, preprocessing.interpolation)
 
 
-def resize_square(pixels: np.ndarray[Any, Any], side_px: int, interpolation: str) -> torch.Tensor:
-    """Resize uint8 (H, W, 3) to uint8 (3, side_px, side_px) with antialiasing; the aspect ratio may change."""
-    planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
+def resize_square(pixels: Pixels, side_px: int, interpolation: str) -> torch.Tensor:
+    """Resize uint8 (H, W, 3) to uint8 (3, side_px, side_px) with antialiasing; the aspect ratio may change.
+
+    In memory the channels come last, as they do in `stack`.
+    """
     if pixels.shape[:2] != (side_px, side_px):
-        size = (side_px, side_px)
-        planes = torch.nn.functional.interpolate(planes.unsqueeze(0), size, mode=interpolation, antialias=True)[0]
-    return planes.contiguous()
+        pixels = resize(pixels, side_px, side_px, interpolation)
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
+
+
+def stack(images: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Gather uint8 (3, S, S) to (B, 3, S, S), with the channels last in memory, as the fastest kernels want them."""
+    return torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
 
 
 def from_bytes(content: bytes, preprocessing: Preprocessing) -> torch.Tensor:

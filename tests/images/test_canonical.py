@@ -9,6 +9,7 @@ import simplejpeg
 from PIL import Image
 
 from pipelines.images.canonical import canonicalise
+from pipelines.images.header import _open, _read_jpeg_header
 from pipelines.images.policy import Policy
 from pipelines.images.reject import Rejected
 
@@ -42,6 +43,26 @@ def test_a_canonical_image_keeps_its_bytes() -> None:
 def test_a_small_jpeg_keeps_its_bytes() -> None:
     content = simplejpeg.encode_jpeg(NOISE[:40, :50].copy())
     assert canonicalise(content, POLICY).image == content
+
+
+@pytest.mark.parametrize("size", [(300, 400), (530, 400), (1100, 1400)])
+def test_pixels_are_those_of_a_plain_decode_and_resize(size: tuple[int, int]) -> None:
+    """Halved in the DCT or not, before encoding: within two grey levels of Pillow, on average."""
+    smooth = Image.fromarray(NOISE).resize(size, Image.Resampling.BICUBIC)
+    content = encoded(smooth, "JPEG", quality=90)
+    result = canonicalise(content, Policy(short_side_px=256))
+    with Image.open(io.BytesIO(content)) as image:
+        plain = np.asarray(image.resize((result.width_px, result.height_px), Image.Resampling.BILINEAR))
+    assert np.abs(plain.astype(int) - result.drawn).mean() < 2
+
+
+def test_a_header_read_directly_is_the_one_that_pillow_reads() -> None:
+    exif = Image.new("RGB", (1, 1)).getexif()
+    exif[0x112] = 6
+    for mode, options in (("RGB", {}), ("L", {}), ("RGB", {"progressive": True}), ("RGB", {"exif": exif})):
+        content = encoded(Image.fromarray(NOISE).convert(mode), "JPEG", **options)
+        direct, opened = _read_jpeg_header(content), _open(content)
+        assert direct is not None and direct == opened._replace(image=None)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
