@@ -93,9 +93,14 @@ def _files(staging: str, table: str) -> list[str]:
 
 
 def _name_files(table_uri: str, run: int) -> None:
-    """Name Spark's part files for the run and their number alone, so that a repeated run agrees."""
+    """Name Spark's part files for the run and their number alone, so that a repeated run agrees.
+
+    Those that have such a name already stay.
+    """
     staging, _, table = table_uri.rpartition("/")
     for path in _files(staging, table):
         folder, _, name = path.rpartition("/")
+        if name.startswith(f"part-{run:03d}-"):
+            continue
         number = name.split("-")[1]
         storage.replace(storage.join(staging, path), storage.join(staging, folder, f"part-{run:03d}-{number}.parquet"))

@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -227,6 +228,23 @@ def put_file(file: Path, uri: str) -> None:
         aside = _aside(fs, path)
         fs.put_file(str(file), aside)
         _rename(fs, aside, path)
+
+
+@contextlib.contextmanager
+def writing(uri: str) -> Iterator[Path]:
+    """Give a file of this machine to write to: when the block ends it is at `uri`, whole; not after an error."""
+    place = local_path(uri)
+    with tempfile.TemporaryDirectory() if place is None else contextlib.nullcontext("") as folder:
+        aside = place.with_name(f"_{place.name}.tmp") if place else Path(folder) / "file"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield aside
+            if place:
+                os.replace(aside, place)
+            else:
+                put_file(aside, uri)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def read_json(uri: str) -> Any:

@@ -1,88 +1,98 @@
-"""Turn listed files into rows: read, identify, canonicalise; what cannot be used becomes a reject."""
+"""Turn listed files into rows: read, identify, canonicalise; what cannot be used becomes a reject.
 
+Each task writes its images itself: only file names and counts go back through Spark, never pixels.
+"""
+
+import functools
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from pyspark import TaskContext
 from pyspark.sql import DataFrame
 
 from pipelines import storage
+from pipelines.ahead import map_ahead
 from pipelines.errors import StorageError
 from pipelines.images.canonical import canonicalise
 from pipelines.images.identity import image_id
 from pipelines.images.policy import Policy
 from pipelines.images.reject import Rejected
+from pipelines.ingest.parts import IMAGES, OUTCOMES, REJECTS, Part, PartWriter, writing_parts
+from pipelines.ingest.rows import Splits
 
-PREPARED_SCHEMA = (
-    "image_id string, uri string, label_name string, split string, size_bytes long, modified_at double, "
-    "width_px int, height_px int, image binary, moments array<double>, reason string, message string"
-)
-_ARROW = pa.schema(
-    [
-        ("image_id", pa.string()),
-        ("uri", pa.string()),
-        ("label_name", pa.string()),
-        ("split", pa.string()),
-        ("size_bytes", pa.int64()),
-        ("modified_at", pa.float64()),
-        ("width_px", pa.int32()),
-        ("height_px", pa.int32()),
-        ("image", pa.binary()),
-        ("moments", pa.list_(pa.float64())),
-        ("reason", pa.string()),
-        ("message", pa.string()),
-    ]
-)
-_BATCH_BYTES = 4 * 2**20
+_PARTS_SCHEMA = "file string, num_rows long"
+_ARROW = pa.schema([("file", pa.string()), ("num_rows", pa.int64())])
 _PIXEL_STEP = 4  # pixel mean and deviation come from every fourth pixel of every fourth line
+_READERS = 8  # threads of a task that wait for a server's files
 
 
-def prepare(files: DataFrame, policy: Policy) -> DataFrame:
-    """Return one row a file: a canonical image, or the file's own bytes with a reason code.
+class Plan(NamedTuple):
+    """What the tasks of a run do with a file, and where they write."""
 
-    Rows in = rows out; no shuffle. A batch holds about 4 MiB of images, whatever their number.
+    policy: Policy
+    splits: Splits
+    labels: dict[str, int]
+    folder: str
+    group_rows: int
+
+
+def write_parts(files: DataFrame, plan: Plan) -> list[Part]:
+    """Make a canonical image of each file, or a reject; return the files that hold them and all outcomes.
+
+    One task a partition, rows in the partition's order. Rows in = rows of `outcomes/`; no shuffle. A task holds some
+    megabytes of images, whatever their number.
     """
-
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows = (row for batch in batches for row in batch.to_pylist())
-        yield from in_batches((_prepare_file(row, policy) for row in rows), _ARROW)
-
-    return files.mapInArrow(run, PREPARED_SCHEMA)
+    parts = files.mapInArrow(functools.partial(_write_part, plan=plan), _PARTS_SCHEMA).collect()
+    return [Part(row["file"], row["num_rows"]) for row in parts]
 
 
-def in_batches(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Gather rows with an `image` into Arrow batches of about 4 MiB."""
-    chunk: list[dict[str, Any]] = []
-    num_bytes = 0
-    for row in rows:
-        chunk.append(row)
-        num_bytes += len(row["image"] or b"")
-        if num_bytes >= _BATCH_BYTES:
-            yield pa.RecordBatch.from_pylist(chunk, schema=schema)
-            chunk, num_bytes = [], 0
-    if chunk:
-        yield pa.RecordBatch.from_pylist(chunk, schema=schema)
+def _write_part(batches: Iterable[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordBatch]:
+    files = [row for batch in batches for row in batch.to_pylist()]
+    context = TaskContext.get()
+    if not files or context is None:
+        return
+    remote = any(storage.local_path(file["uri"]) is None for file in files)
+    read = functools.partial(_read, policy=plan.policy)
+    contents = map_ahead(read, files, num_threads=_READERS if remote else 0, depth=2 * _READERS)
+    with writing_parts(plan.folder, context.partitionId(), plan.group_rows) as writer:
+        for file, content in zip(files, contents, strict=True):
+            _write_file(file, content, plan, writer)
+        parts = writer.close()
+    yield pa.RecordBatch.from_pylist([part._asdict() for part in parts], schema=_ARROW)
 
 
-def _prepare_file(file: dict[str, Any], policy: Policy) -> dict[str, Any]:
-    row = {key: file[key] for key in ("uri", "label_name", "split", "size_bytes", "modified_at")}
-    content = None
+def _read(file: dict[str, Any], policy: Policy) -> bytes | Rejected:
     try:
-        content = read_image(file["uri"], file["size_bytes"], policy)
-        row["image_id"] = image_id(content)
+        return read_image(file["uri"], file["size_bytes"], policy)
+    except Rejected as error:
+        return error
+
+
+def _write_file(file: dict[str, Any], content: bytes | Rejected, plan: Plan, writer: PartWriter) -> None:
+    """Add a file to the images or to the rejects, and to the outcomes."""
+    outcome = {key: file[key] for key in ("uri", "size_bytes", "modified_at", "label_name")}
+    try:
+        if isinstance(content, Rejected):
+            raise content
+        outcome["image_id"] = image_id(content)
         if file["label_name"] is None:
             raise Rejected("no_label", "the file lies beside the label folders, or its row has no label")
-        canonical = canonicalise(content, policy)
+        canonical = canonicalise(content, plan.policy)
     except Rejected as error:
-        return {**row, "image": content, "reason": error.reason, "message": str(error)}
-    return {
-        **row,
-        "width_px": canonical.width_px,
-        "height_px": canonical.height_px,
-        "image": canonical.image,
-        "moments": _moments(canonical.pixels),
-    }
+        reject = {"uri": file["uri"], "reason": error.reason, "message": str(error)}
+        reject["bytes"] = content if isinstance(content, bytes) else None
+        outcome["reason"] = error.reason
+        outcome["file"], outcome["row"] = writer.add("rejects", REJECTS, reject)
+    else:
+        image = {"image_id": outcome["image_id"], "uri": file["uri"], "image": canonical.image}
+        image |= {"label": plan.labels[file["label_name"]], "label_name": file["label_name"]}
+        image |= {"width_px": canonical.width_px, "height_px": canonical.height_px}
+        outcome["split"] = file["split"] or plan.splits.of(outcome["image_id"])
+        outcome["moments"] = moments(canonical.drawn)
+        outcome["file"], outcome["row"] = writer.add(f"split={outcome['split']}", IMAGES, image)
+    writer.add("outcomes", OUTCOMES, outcome)
 
 
 def read_image(uri: str, size_bytes: int | None, policy: Policy) -> bytes:
@@ -106,7 +116,8 @@ def read_image(uri: str, size_bytes: int | None, policy: Policy) -> bytes:
         raise
 
 
-def _moments(pixels: np.ndarray[Any, Any]) -> list[float]:
-    """Return the means of r, g, b and of their squares, of pixels in 0..1."""
-    sample = pixels[::_PIXEL_STEP, ::_PIXEL_STEP].reshape(-1, 3).astype(np.float32) / 255
-    return [*sample.mean(axis=0).tolist(), *np.square(sample).mean(axis=0).tolist()]
+def moments(pixels: np.ndarray[Any, Any]) -> list[float]:
+    """Return the means of r, g, b and of their squares, of pixels in 0..1; sums are exact, so order is no matter."""
+    sample = pixels[::_PIXEL_STEP, ::_PIXEL_STEP].reshape(-1, 3).astype(np.float64)
+    sums, squares = np.ones(len(sample)) @ sample, np.diag(sample.T @ sample)
+    return [*(sums / (255 * len(sample))).tolist(), *(squares / (255**2 * len(sample))).tolist()]

@@ -7,18 +7,23 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines import storage
-from pipelines.dataset import FileCounts, Manifest, load_manifest, manifest_uri, write_rows
-from pipelines.errors import ConfigError, DataError
+from pipelines.dataset import FileCounts, Manifest, load_manifest, manifest_uri
+from pipelines.errors import ConfigError, DarkroomError, DataError
 from pipelines.ingest.config import IngestConfig
 from pipelines.ingest.manifest import count_files, describe, parameters_of
-from pipelines.ingest.prepare import prepare
-from pipelines.ingest.rows import arrange, decide_outcomes, split_of
+from pipelines.ingest.parts import Part
+from pipelines.ingest.prepare import Plan, write_parts
+from pipelines.ingest.rows import Splits, decide_outcomes, shuffle
+from pipelines.ingest.settle import drop_copies, place
 from pipelines.ingest.sources import list_files
 from pipelines.publish import publish, staged, staging_uri
 
-TASK_BYTES = 32 * 2**20  # photos that one task reads
-FILE_BYTES = 64 * 2**20  # images in one Parquet file
 KNOWN_SCHEMA = "uri string, size_bytes long, modified_at double, image_id string, outcome string"
+OUTCOMES_SCHEMA = (
+    "uri string, size_bytes long, modified_at double, label_name string, image_id string, split string, "
+    "reason string, moments array<double>, file string, row int"
+)
+FILE_COLUMNS = ("uri", "size_bytes", "modified_at", "label_name", "image_id", "outcome", "reason", "moments")
 
 
 def check(config: IngestConfig) -> None:
@@ -50,13 +55,20 @@ def ingest(spark: SparkSession, config: IngestConfig) -> dict[str, Any]:
         num_skipped = listed.where("skipped").count()
         if not num_new:
             return _nothing_new(config, old, num_skipped)
-        tasks = min(num_new, max(math.ceil(num_bytes / TASK_BYTES), spark.sparkContext.defaultParallelism))
-        prepared = _stage(prepare(new.repartition(tasks), config.policy()), storage.join(staging, "_prepared"))
-        files = _stage_files(prepared, known, config, storage.join(staging, "files"))
+        run, folder = _num_runs(config.target), storage.join(staging, "_prepared")
+        classes = _classes(new, old)
+        plan = _plan(config, classes, folder, num_new)
+        num_parts = num_parts_of(num_new, num_bytes)
+        parts = write_parts(shuffle(new, _folder_of(config.source), seed=config.seed, num_parts=num_parts), plan)
+        outcomes = decide_outcomes(_read_outcomes(spark, parts, folder), _accepted_ids(known))
+        split = F.when(F.col("outcome") == "accepted", F.col("split")).alias("split")
+        files = _stage(outcomes.select(*FILE_COLUMNS, split), storage.join(staging, "files"))
         counts = count_files(files, num_read=num_new, num_skipped=num_skipped)
         _refuse_too_many_rejects(files, counts, config)
-        classes = _classes(new, old)
-        _stage_tables(prepared, known, config, classes)
+        if counts.duplicates:
+            parts = drop_copies(parts, outcomes, folder, plan.group_rows)
+        if (num_rows := place(parts, folder, staging, run)) != counts.accepted:
+            raise DarkroomError(f"{num_rows} rows were stored, but {counts.accepted} accepted; run it again")
         everything = files.unionByName(spark.read.parquet(files_uri(config.target))) if old else files
         manifest = describe(everything, config, classes, num_skipped)
         storage.write_json(storage.join(staging, "dataset.json"), manifest.model_dump())
@@ -64,7 +76,7 @@ def ingest(spark: SparkSession, config: IngestConfig) -> dict[str, Any]:
             config.target,
             ["data", "rejects", "files"],
             ["dataset.json"],
-            run=_num_runs(config.target),
+            run=run,
             append=old is not None,
         )
     return summarise(config, manifest, counts)
@@ -117,11 +129,29 @@ def _place(class_name: str) -> tuple[bool, int, str]:
     return not is_number, int(class_name) if is_number else 0, class_name
 
 
-def _stage_files(prepared: DataFrame, known: DataFrame, config: IngestConfig, uri: str) -> DataFrame:
-    rows = decide_outcomes(prepared.drop("image"), _accepted_ids(known))
-    split = split_of(val_percent=config.val_percent, test_percent=config.test_percent)
-    names = ("uri", "size_bytes", "modified_at", "label_name", "image_id", "outcome", "reason", "moments")
-    return _stage(rows.select(*names, F.when(F.col("outcome") == "accepted", split).alias("split")), uri)
+def num_parts_of(num_files: int, num_bytes: int) -> int:
+    """Return how many tasks read the files, and Parquet files hold the images: the same on any cluster.
+
+    64 of them where that makes no less than 64 photos each, which is a tenth of a second; more above 4096 photos or
+    1 GiB a task.
+    """
+    return max(math.ceil(num_files / 4096), math.ceil(num_bytes / 2**30), min(64, math.ceil(num_files / 64)))
+
+
+def _plan(config: IngestConfig, classes: tuple[str, ...], folder: str, num_files: int) -> Plan:
+    """Make many small row groups, so that every process of a training run gets its share of a small dataset."""
+    splits = Splits(config.val_percent, config.test_percent)
+    labels = {name: label for label, name in enumerate(classes)}
+    return Plan(config.policy(), splits, labels, folder, group_rows=min(max(num_files // 128, 1), 128))
+
+
+def _folder_of(source: str) -> str:
+    return source if storage.is_dir(source) else source.rsplit("/", 1)[0]
+
+
+def _read_outcomes(spark: SparkSession, parts: list[Part], folder: str) -> DataFrame:
+    files = [storage.join(folder, part.file) for part in parts if part.file.startswith("outcomes/")]
+    return spark.read.schema(OUTCOMES_SCHEMA).parquet(*files)
 
 
 def _accepted_ids(known: DataFrame) -> DataFrame:
@@ -140,25 +170,6 @@ def _refuse_too_many_rejects(files: DataFrame, counts: FileCounts, config: Inges
         f"{config.max_reject_ratio:.1%}; reasons: {reasons}; for example {', '.join(examples)}. "
         f"Nothing was written; run with a higher max_reject_ratio to get a table of all of them"
     )
-
-
-def _stage_tables(prepared: DataFrame, known: DataFrame, config: IngestConfig, classes: tuple[str, ...]) -> None:
-    staging = staging_uri(config.target)
-    rejects = prepared.where(F.col("reason").isNotNull()).coalesce(1)
-    rejects = rejects.select("uri", "reason", "message", F.col("image").alias("bytes"))
-    rejects.write.mode("overwrite").parquet(storage.join(staging, "rejects"))
-    size = prepared.where(F.col("reason").isNull()).agg(F.sum(F.length("image"))).first()
-    num_bytes = int(size[0] or 0) if size else 0
-    data = arrange(
-        prepared,
-        _accepted_ids(known),
-        classes,
-        val_percent=config.val_percent,
-        test_percent=config.test_percent,
-        seed=config.seed,
-        num_files=max(1, math.ceil(num_bytes / FILE_BYTES)),
-    )
-    write_rows(data, storage.join(staging, "data"), num_bytes)
 
 
 def summarise(config: IngestConfig, manifest: Manifest, counts: FileCounts) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -11,9 +10,10 @@ from petastorm import make_batch_reader
 from petastorm.errors import NoDataAvailableError
 
 from pipelines import storage
+from pipelines.ahead import map_ahead
 from pipelines.dataset import split_uri
 from pipelines.images.decode import decode_canonical
-from pipelines.model.preprocess import Preprocessing, resize_square, to_input
+from pipelines.model.preprocess import Preprocessing, resize_square, stack, to_input
 from pipelines.train.augment import augment, random_of
 from pipelines.train.legacy_filesystem import legacy
 from pipelines.train.own import Augmentation
@@ -32,7 +32,7 @@ class Shard(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """images uint8 (B, 3, S, S), labels int64 (B,)."""
+    """images uint8 (B, 3, S, S), channels last in memory; labels int64 (B,)."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -90,32 +90,26 @@ def batches_of(
     skip_rows: int = 0,
     own: Augmentation | None = None,
 ) -> Iterator[Batch]:
-    """Yield the shard's batches, decoded ahead on threads; the first `skip_rows` rows are not decoded.
+    """Yield the shard's batches, decoded ahead, one a thread; the first `skip_rows` rows are not decoded.
 
     `own` changes the pixels in place of the shard's augmentation.
     """
     rows = islice(rows_of(shard), skip_rows, None)
+    chunks = iter(lambda: list(islice(rows, batch_size)), [])
 
-    def decode(row: Row) -> torch.Tensor:
-        pixels = decode_canonical(row.image)
-        random = random_of(shard.seed, shard.epoch, row.image_id)
-        if own:
-            return resize_square(own(pixels, random), preprocessing.crop_px, preprocessing.interpolation)
-        if shard.augmentation == "none":
-            return to_input(pixels, preprocessing)
-        return augment(pixels, shard.augmentation, preprocessing.crop_px, preprocessing.interpolation, random)
+    def load(chunk: list[Row]) -> Batch:
+        images = [_view(row, shard, preprocessing, own) for row in chunk]
+        return Batch(stack(images), torch.tensor([int(row.label) for row in chunk]))
 
-    with ThreadPoolExecutor(num_threads) as pool:
-        waiting = None
-        while chunk := list(islice(rows, batch_size)):
-            following = [pool.submit(decode, row) for row in chunk], chunk
-            if waiting:
-                yield _collate(*waiting)
-            waiting = following
-        if waiting:
-            yield _collate(*waiting)
+    yield from map_ahead(load, chunks, num_threads=num_threads, depth=num_threads + 1)
 
 
-def _collate(futures: list[Any], chunk: list[Row]) -> Batch:
-    images = torch.stack([future.result() for future in futures])
-    return Batch(images, torch.tensor([int(row.label) for row in chunk]))
+def _view(row: Row, shard: Shard, preprocessing: Preprocessing, own: Augmentation | None) -> torch.Tensor:
+    """Decode a row; of a training image a random view."""
+    pixels = decode_canonical(row.image)
+    random = random_of(shard.seed, shard.epoch, row.image_id)
+    if own:
+        return resize_square(own(pixels, random), preprocessing.crop_px, preprocessing.interpolation)
+    if shard.augmentation == "none":
+        return to_input(pixels, preprocessing)
+    return augment(pixels, shard.augmentation, preprocessing.crop_px, preprocessing.interpolation, random)
