@@ -48,7 +48,7 @@ def evaluate(spark: SparkSession, config: EvaluateConfig) -> dict[str, Any]:
     with staged(config.target) as staging:
         scored = _predict(
             rows,
-            ModelUse(bundle.uri, choice.name, trust_code=config.trust_code),
+            ModelUse(bundle.uri, choice.name, trust_code=config.trust_code, precision=choice.precision),
             storage.join(staging, "predictions"),
         )
         metrics = measure(scored, bundle.info.classes)

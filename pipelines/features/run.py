@@ -40,7 +40,7 @@ def features(spark: SparkSession, config: FeaturesConfig) -> dict[str, Any]:
         save_bundle(place, made.model, made.info, noise, made.codes)
         bundle = load_bundle(place, trust_code=True, outputs="features")
         choice = choose_engine(bundle, config.engine, config.num_threads)
-        use = ModelUse(place, choice.name, 0, config.batch_size, config.num_threads, True, "features")
+        use = ModelUse(place, choice.name, 0, config.batch_size, config.num_threads, True, outputs="features")
         inputs = read_everything(spark, config.source, staging)
         if not inputs.num_inputs:
             raise DataError(f"source={config.source} has no images; {inputs.num_skipped} other files were skipped")

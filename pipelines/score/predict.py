@@ -61,6 +61,7 @@ class ModelUse(NamedTuple):
     batch_size: int = 16
     num_threads: int = 1
     trust_code: bool = False
+    precision: str = "float32"
     outputs: str = "probabilities"
 
 
@@ -104,7 +105,7 @@ def _score_batches(batches: Iterator[pa.RecordBatch], use: ModelUse, keep: tuple
 def _open(use: ModelUse) -> tuple[Bundle, Engine]:
     torch.set_num_threads(use.num_threads)
     bundle = load_bundle(use.uri, use.trust_code, use.outputs)
-    return bundle, open_engine(bundle, use.engine, use.num_threads)
+    return bundle, open_engine(bundle, use.engine, use.num_threads, use.precision)
 
 
 def _ahead(

@@ -61,7 +61,7 @@ def score(spark: SparkSession, config: ScoreConfig) -> dict[str, Any]:
             origin = made_from(config, inputs.identity, bundle.info.model_id)
             if (document or {}).get("made_from") != origin and (inputs.num_inputs or document):
                 choice = choice or choose_engine(bundle, config.engine, config.num_threads)
-                use = ModelUse(bundle.uri, choice.name, *settings)
+                use = ModelUse(bundle.uri, choice.name, *settings, choice.precision)
                 made_by = {"engine": choice.name, "precision": choice.precision, "model_id": bundle.info.model_id}
                 document = {**_score(inputs, use, staging, day), **made_by}
                 storage.write_json(storage.join(staging, document_of(day)), {**document, "made_from": origin})

@@ -147,7 +147,7 @@ def _load(config: ServeConfig, uri: str) -> tuple[Bundle, Engine, EngineChoice]:
     choice = choose_engine(bundle, config.engine, num_threads(config))
     if choice.name != "torch":
         torch.set_num_threads(1)  # torch only resizes then, on as many threads as decode: more of its own would spin
-    return bundle, open_engine(bundle, choice.name, num_threads(config)), choice
+    return bundle, open_engine(bundle, choice.name, num_threads(config), choice.precision), choice
 
 
 def _decode(content: bytes, bundle: Bundle) -> Any:

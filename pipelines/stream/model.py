@@ -39,5 +39,5 @@ class CurrentModel:
         check_bundle(bundle)
         choice = choose_engine(bundle, config.engine, config.num_threads)
         how = (config.top_k, config.batch_size, config.num_threads, config.trust_code)
-        use = ModelUse(uri, choice.name, *how)
+        use = ModelUse(uri, choice.name, *how, choice.precision)
         return use, bundle.info.model_id, choice

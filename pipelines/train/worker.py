@@ -20,6 +20,7 @@ from pipelines.train.trainer import Trainer
 from pipelines.train.world import World
 
 FAILURE = "failure.json"
+CHECK_IMAGES = 32  # of a bundle: enough to tell engines apart, few enough to be timed in seconds
 
 
 def work(config: TrainConfig, manifest: Manifest, codes: Codes) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def _save(trainer: Trainer) -> dict[str, Any]:
     config, manifest, history, codes = trainer.config, trainer.manifest, trainer.history, trainer.codes
     split = "val" if manifest.rows("val") else "train"
     shard = Shard(config.dataset, split, 0, 1, 0, config.seed)
-    images = next(islice(batches_of(shard, trainer.preprocessing, 16, 1), 1)).images
+    images = next(islice(batches_of(shard, trainer.preprocessing, CHECK_IMAGES, 1), 1)).images
     chosen = (history[best_epoch(history)] if config.early_stopping else history[-1]) if history else {}
     result = {**chosen, "stopped": trainer.stopped}
     network = network_of(config, codes)

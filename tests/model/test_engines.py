@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.model.bundle import load_bundle
-from pipelines.model.engines import choose_engine, open_engine
+from pipelines.model.engines import EngineChoice, choose_engine, open_engine
 from tests.bundles import write_bundle
 
 
@@ -28,8 +28,25 @@ def test_openvino_agrees_with_torch_whatever_the_batch(bundle: Path, num_images:
 
 def test_auto_reports_what_it_measured(bundle: Path) -> None:
     choice = choose_engine(load_bundle(str(bundle)), "auto", 1)
-    assert choice.name in ("torch", "openvino") and choice.precision == "float32"
-    assert choice.images_per_second > 0 and choice.max_difference < 1e-4
+    assert choice.name in ("torch", "openvino") and choice.precision in ("float32", "bfloat16")
+    assert choice.images_per_second > 0 and choice.agrees
+
+
+def test_bfloat16_keeps_the_most_likely_class(bundle: Path) -> None:
+    """On a CPU without instructions for it OpenVINO computes in float32."""
+    loaded = load_bundle(str(bundle))
+    images, expected = loaded.check_batch()
+    answers = open_engine(loaded, "openvino", 1, "bfloat16").predict(images)
+    assert np.abs(answers - expected.numpy()).max() < 0.02
+
+
+@pytest.mark.parametrize(("agreement", "agrees"), [(0.99, False), (0.995, True), (1.0, True)])
+def test_bfloat16_may_differ_in_one_of_200_classes(agreement: float, agrees: bool) -> None:
+    assert EngineChoice("openvino", "bfloat16", 100.0, 0.01, agreement).agrees is agrees
+
+
+def test_float32_may_not_differ_in_a_probability() -> None:
+    assert not EngineChoice("openvino", "float32", 100.0, 2e-4, 1.0).agrees
 
 
 def test_auto_does_not_take_a_graph_that_disagrees(bundle: Path, tmp_path: Path) -> None:

@@ -78,9 +78,9 @@ def test_engines_agree(spark: SparkSession, work: Path) -> None:
 
 def test_a_dataset_is_scored_as_its_files_are(spark: SparkSession, work: Path) -> None:
     ingest(spark, load(IngestConfig, [f"source={work}/photos", f"target={work}/dataset", "max_reject_ratio=1"]))
-    run(spark, work)
-    run(spark, work, f"source={work}/dataset", target="from_dataset")
-    from_files = {row["uri"]: row["confidence"] for row in rows(work)}
+    run(spark, work, "engine=openvino", target="from_files")
+    run(spark, work, "engine=openvino", f"source={work}/dataset", target="from_dataset")
+    from_files = {row["uri"]: row["confidence"] for row in rows(work, target="from_files")}
     from_dataset = rows(work, target="from_dataset")
     assert len(from_dataset) == 30
     assert all(row["confidence"] == pytest.approx(from_files[row["uri"]], abs=1e-4) for row in from_dataset)

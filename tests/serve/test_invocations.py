@@ -35,7 +35,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(work: Path) -> Iterator[Server]:
-    with serving(f"{work}/model") as server:
+    with serving(f"{work}/model", "engine=openvino") as server:
         yield server
 
 
@@ -72,7 +72,8 @@ def test_an_image_gets_its_labels_most_likely_first(server: Server, work: Path) 
 
 
 def test_the_same_bytes_have_the_same_answer_as_in_a_batch(spark: SparkSession, server: Server, work: Path) -> None:
-    score(spark, load(ScoreConfig, [f"source={work}/photos", f"model={work}/model", f"target={work}/scored"]))
+    words = [f"source={work}/photos", f"model={work}/model", f"target={work}/scored", "engine=openvino"]
+    score(spark, load(ScoreConfig, words))
     rows = spark.read.parquet(f"{work}/scored/predictions").collect()
     assert len(rows) == 6
     for row in rows:
