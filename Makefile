@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status clean
+.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
@@ -44,6 +44,9 @@ cluster-down: setup ## Stop them
 
 cluster-status: setup ## Say which of them run
 	@python -m tools.cluster status $(SERVICES)
+
+bench-ingest: setup ## Measure ingest against a bare loop, Ray Data and Daft; IMAGES=/a/folder of label/photo.jpg
+	python -m benchmarks.ingest --images "$(IMAGES)"
 
 clean: ## Delete the venv and what the demo made
 	rm -rf .venv artifacts site

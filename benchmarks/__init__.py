@@ -1,0 +1,1 @@
+"""Measure darkroom against the physical limit and against others; not part of the package."""

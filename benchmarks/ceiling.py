@@ -1,0 +1,40 @@
+"""Loops without any framework: what the cores can do."""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.pixels import shrink
+
+
+def rate_of_processes(work: Callable[[Sequence[Any]], object], items: Sequence[Any], num_processes: int) -> float:
+    """Return items a second of processes that share the items; they start together, once all are ready."""
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(num_processes + 1)
+    shares = [items[start::num_processes] for start in range(num_processes)]
+    processes = [context.Process(target=_work, args=(work, share, barrier)) for share in shares]
+    for process in processes:
+        process.start()
+    barrier.wait()
+    started = time.perf_counter()
+    for process in processes:
+        process.join()
+    if any(process.exitcode for process in processes):
+        raise RuntimeError("a process of the ceiling failed")
+    return len(items) / (time.perf_counter() - started)
+
+
+def _work(work: Callable[[Sequence[Any]], object], share: Sequence[Any], barrier: Any) -> None:
+    torch.set_num_threads(1)
+    work(share[:20])
+    barrier.wait()
+    work(share)
+
+
+def shrink_files(files: Sequence[str]) -> int:
+    """Read, decode, resize and encode files; return the bytes made."""
+    return sum(len(shrink(Path(file).read_bytes())) for file in files)

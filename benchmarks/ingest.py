@@ -1,0 +1,95 @@
+"""Photos to a dataset: darkroom against a bare loop of decode, resize and encode, and against Ray Data and Daft.
+
+Every contender writes JPEGs of short side 256 px, quality 90, 4:2:0, to Parquet. Start-up is taken out: darkroom's by a
+run on few photos, the peers' by a warm-up in the same process. The ceiling is measured before and after darkroom.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.ceiling import rate_of_processes, shrink_files
+from benchmarks.memory import PeakMemory
+from benchmarks.peers import venv
+from benchmarks.photos import CACHE, files, photos
+from benchmarks.results import keep, say
+
+FEW = 64
+PEERS = {
+    "ray data": ("ray_ingest", "theirs"),
+    "ray data, our decoder": ("ray_ingest", "ours"),
+    "daft": ("daft_ingest", "theirs"),
+    "daft, our decoder": ("daft_ingest", "ours"),
+}
+CONFIGURED = {
+    "ray data": "read_images with Pillow, map, write_parquet; one task a core",
+    "ray data, our decoder": "read_binary_files, map_batches of 64, write_parquet",
+    "daft": "url.download, image.decode, image.resize, image.encode, write_parquet; native runner",
+    "daft, our decoder": "url.download, a batch function, write_parquet",
+}
+
+
+def main() -> None:
+    """Measure all of them and keep the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
+    parser.add_argument("--number", type=int, default=30_000, help="photos that darkroom ingests")
+    parser.add_argument("--peer-number", type=int, default=6_000, help="photos that the ceiling and each peer take")
+    parser.add_argument("--rounds", type=int, default=2, help="darkroom's runs, with a ceiling before and after each")
+    parser.add_argument("--peers", default=",".join(PEERS), help="which peers, separated by commas")
+    words = parser.parse_args()
+    many, some, few = (photos(words.images, number) for number in (words.number, words.peer_number, FEW))
+    for file in files(many):
+        Path(file).read_bytes()  # all contenders read from memory
+    start_up, _ = ingest_seconds(few)
+    ceilings, rates, peak_mib = [ceiling(some)], [], 0.0
+    for _ in range(words.rounds):
+        seconds, peak_mib = ingest_seconds(many)
+        rates.append((words.number - FEW) / (seconds - start_up))
+        ceilings.append(ceiling(some))
+        say(f"darkroom {rates[-1]:.0f}, ceiling {ceilings[-2]:.0f} and {ceilings[-1]:.0f} images/s")
+    measured = {"ceiling": sum(ceilings) / len(ceilings), "darkroom": sum(rates) / len(rates)}
+    for name in filter(None, words.peers.split(",")):
+        script, decoder = PEERS[name]
+        measured[name] = float(venv.run(script, some, CACHE / "peer", decoder)["images_per_second"])
+        say(f"{name} {measured[name]:.0f} images/s")
+    keep(
+        "ingest",
+        measured,
+        images=words.number,
+        photos=(words.images and Path(words.images).name) or "made",
+        start_up_seconds=round(start_up, 1),
+        peak_mib=round(peak_mib),
+        configured=CONFIGURED,
+    )
+
+
+def ceiling(folder: Path) -> float:
+    """Return images a second of two bare processes."""
+    return rate_of_processes(shrink_files, files(folder), 2)
+
+
+def ingest_seconds(folder: Path, *options: str) -> tuple[float, float]:
+    """Run `darkroom ingest` as a user does; return its seconds, JVM and all, and its peak memory in MiB."""
+    target = CACHE / "dataset" / folder.name
+    shutil.rmtree(target, ignore_errors=True)
+    command = [str(Path(sys.executable).parent / "darkroom"), "ingest", f"source={folder}", f"target={target}"]
+    started = time.perf_counter()
+    job = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with PeakMemory(job.pid) as memory:
+        output, errors = job.communicate()
+    seconds = time.perf_counter() - started
+    if job.returncode:
+        raise SystemExit(errors[-3000:])
+    summary = json.loads(output.splitlines()[-1])
+    if summary["accepted"] != summary["read"]:
+        raise SystemExit(f"not every photo was accepted: {summary}")
+    return seconds, memory.mib
+
+
+if __name__ == "__main__":
+    main()
