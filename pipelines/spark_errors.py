@@ -17,14 +17,14 @@ _KINDS = {kind.__name__: kind for kind in (StorageError, ConfigError, DataError)
 def explain(error: Exception, config: JobConfig) -> DarkroomError | None:
     """Return the error of ours that a task raised, or a storage's refusal with its remedy; None for anything else."""
     trace = str(error)
+    uris = {key: value for key, value in config if isinstance(value, str) and value.startswith(_STORED)}
+    run = ", ".join(f"{key}={uri}" for key, uri in uris.items())
     if ours := _OURS.findall(trace):
         kind, message = ours[-1]
-        return _KINDS.get(kind, DarkroomError)(message)
+        return _KINDS.get(kind, DarkroomError)(f"{message}; this run has {run}" if kind == "StorageError" else message)
     causes = [cause for cause in _JAVA.findall(trace) if cause[0].startswith(_OF_STORAGES)]
     if not causes:
         return None
     kind, message = causes[-1]
-    uris = {key: value for key, value in config if isinstance(value, str) and value.startswith(_STORED)}
     remedies = dict.fromkeys(storage.remedy(uri) for uri in uris.values())
-    run = ", ".join(f"{key}={uri}" for key, uri in uris.items())
     return StorageError(f"{kind.rsplit('.', 1)[-1]}: {message}; this run has {run}; {'; '.join(remedies)}")

@@ -232,7 +232,11 @@ def put_file(file: Path, uri: str) -> None:
 
 @contextlib.contextmanager
 def writing(uri: str) -> Iterator[Path]:
-    """Give a file of this machine to write to: when the block ends it is at `uri`, whole; not after an error."""
+    """Give a file of this machine to write to: when the block ends it is at `uri`, whole; not after an error.
+
+    Raises:
+        StorageError: this machine's disk refuses the file, or the storage does; an OSError of the block is taken so.
+    """
     place = local_path(uri)
     with tempfile.TemporaryDirectory() if place is None else contextlib.nullcontext("") as folder:
         aside = place.with_name(f"_{place.name}.tmp") if place else Path(folder) / "file"
@@ -243,6 +247,8 @@ def writing(uri: str) -> Iterator[Path]:
                 os.replace(aside, place)
             else:
                 put_file(aside, uri)
+        except OSError as error:
+            raise StorageError(f"{aside}: {error}; {remedy(f'file://{aside}')}") from error
         finally:
             aside.unlink(missing_ok=True)
 

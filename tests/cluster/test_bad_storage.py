@@ -17,9 +17,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def refused(*words: str, exit_code: int = 1) -> str:
-    """Run an ingest that must fail, and return the last line of what it says."""
+    """Run an ingest that must fail, and return what it says in the end; its JVM may still log after that."""
     _, stderr = finish(start("ingest", *words), exit_code=exit_code)
-    return stderr.strip().splitlines()[-1]
+    return verdict(stderr)
+
+
+def verdict(stderr: str) -> str:
+    return [line for line in stderr.splitlines() if "darkroom ingest: " in line][-1]
 
 
 def test_a_name_node_in_safe_mode(hdfs: str, photos: Path) -> None:
@@ -59,7 +63,7 @@ def test_a_disk_that_is_full(photos: Path, tmp_path: Path) -> None:
     ]
     job = [*mount, str(small), *COMMAND, "ingest", f"source={photos}", f"target={small}/dataset"]
     ended = subprocess.run(job, env=environment(), capture_output=True, text=True, timeout=300, check=False)
-    said = ended.stderr.strip().splitlines()[-1]
+    said = verdict(ended.stderr)
     assert ended.returncode == 1
     assert "No space left on device" in said and f"target=file://{small}/dataset" in said and "free space" in said
 
