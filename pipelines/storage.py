@@ -77,7 +77,8 @@ def filesystem(uri: str, *, to_write: bool = False) -> Iterator[tuple[AbstractFi
         asked_for = (NotADirectoryError, IsADirectoryError, *(() if to_write else (FileNotFoundError,)))
         if isinstance(error, (*asked_for, DarkroomError)):
             raise
-        raise StorageError(f"{uri}: {type(error).__name__}: {error}; {remedy(uri)}") from error
+        said = " ".join(str(error).split())  # some servers say it in several lines
+        raise StorageError(f"{uri}: {type(error).__name__}: {said}; {remedy(uri)}") from error
 
 
 def _open(uri: str) -> tuple[AbstractFileSystem, str]:
