@@ -67,6 +67,7 @@ VERBS = {
     ),
     "fit": Verb("pipelines.fit.config:FitConfig", "fit a classic learner on a table of features"),
     "validate": Verb("pipelines.validate.config:ValidateConfig", "train or fit on folds, compare on the same folds"),
+    "tune": Verb("pipelines.tune.config:TuneConfig", "search the settings of train or fit for the best"),
     "doctor": Verb("pipelines.doctor.config:DoctorConfig", "check Java, Spark, Horovod, storage and the executors"),
     "package": Verb(
         "pipelines.package.config:PackageConfig",

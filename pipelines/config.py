@@ -65,7 +65,7 @@ def check(model: type[Config], settings: dict[str, Any], prefix: str = "") -> Co
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        problems = "\n  ".join(prefix + _explain(model, problem) for problem in error.errors())
+        problems = "\n  ".join(_explain(model, problem, prefix) for problem in error.errors())
         raise ConfigError(f"the settings are wrong:\n  {problems}") from error
 
 
@@ -99,12 +99,20 @@ def _read_yaml(uri: str) -> dict[str, Any]:
     return settings
 
 
-def _explain(model: type[BaseModel], problem: Any) -> str:
+def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, keys_of(model), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(keys_of(model))}"
-        return f"{key}: unknown key; {hint}"
+        return prefix + unknown_key(key, model)
     if problem["type"] == "missing":
-        return f"{key}: required; give {key}=… ({keys_of(model)[key].description})"
-    return f"{key}={problem['input']!r}: {problem['msg']}"
+        return f"{prefix}{key}: required; give {prefix}{key}=… ({keys_of(model)[key].description})"
+    message = problem["msg"].removeprefix("Value error, ")
+    if not key:  # it is about several settings together, and names them
+        return f"{prefix.rstrip('.')}: {message}" if prefix else message
+    return f"{prefix}{key}={problem['input']!r}: {message}"
+
+
+def unknown_key(key: str, model: type[BaseModel]) -> str:
+    """Say that a model has no such key, and which one is near."""
+    near = difflib.get_close_matches(key, keys_of(model), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(keys_of(model))}"
+    return f"{key}: unknown key; {hint}"

@@ -5,7 +5,6 @@ Nothing is kept between calls: a study is made anew from the training jobs there
 
 import itertools
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,8 +13,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.platform.errors import refused
+from pipelines.tune.samplers import be_quiet, pruner_of, sampler_of
 
-NUM_RANDOM_FIRST = 5  # of a Bayesian search: before that there is nothing to learn from
 NUM_BEFORE_EARLY_STOPPING = 3  # trainings that must have ended before one is compared with them
 
 
@@ -85,25 +84,14 @@ def suggest(
     """Return the next values to try, as strings; the same jobs and seed give the same values."""
     if strategy == "Grid":
         return grid_of(space)[len(tried)]
-    number = seed + len(tried)
-    sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=number)
-    if strategy == "Bayesian":
-        sampler = _bayesian(number)
+    sampler = sampler_of(strategy.lower(), seed + len(tried))
     trial = _study(space, maximize, tried, sampler).ask(space)
     return {name: _shown(trial.params[name]) for name in space}
 
 
-def _bayesian(seed: int) -> optuna.samplers.BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # multivariate and constant_liar are called experimental
-        return optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=NUM_RANDOM_FIRST, multivariate=True, constant_liar=True
-        )
-
-
 def is_hopeless(space: dict[str, BaseDistribution], maximize: bool, tried: Sequence[Tried], number: int) -> bool:
     """Say whether the training `number` is worse than the median of the others were at the same epoch."""
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=NUM_BEFORE_EARLY_STOPPING)
+    pruner = pruner_of("median", after_trials=NUM_BEFORE_EARLY_STOPPING)
     study = _study(space, maximize, tried, optuna.samplers.RandomSampler(seed=0))
     return bool(tried[number].epochs) and pruner.prune(study, study.trials[number])
 
@@ -111,7 +99,7 @@ def is_hopeless(space: dict[str, BaseDistribution], maximize: bool, tried: Seque
 def _study(
     space: dict[str, BaseDistribution], maximize: bool, tried: Sequence[Tried], sampler: optuna.samplers.BaseSampler
 ) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    be_quiet()
     study = optuna.create_study(sampler=sampler, direction="maximize" if maximize else "minimize")
     study.add_trials([_trial(space, one) for one in tried])
     return study

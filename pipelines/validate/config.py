@@ -11,7 +11,7 @@ class FoldsConfig(JobConfig):
     """How the rows of a dataset are parted into folds; `tune` has the same keys."""
 
     dataset: Uri = Field(description="dataset made by ingest, or for verb=fit a table made by features")
-    verb: Literal["train", "fit"] = Field("train", description="train | fit: what is run on each fold")
+    verb: Literal["train", "fit"] = Field("train", description="what is run on each fold")
     settings: dict[str, Any] = Field(
         {}, description="settings of that verb, as in settings.model=resnet18 settings.epochs=5"
     )

@@ -13,6 +13,7 @@ from pipelines.lock import locked
 from pipelines.publish import publish, staged
 from pipelines.validate.config import ValidateConfig
 from pipelines.validate.folds import Fold, check_folds, folds_of, part, rows_to_part
+from pipelines.validate.plan import check_plan, write_plan
 from pipelines.validate.report import render
 from pipelines.validate.runs import at_once, check_runs, check_slots, metric_of, run_fold
 from pipelines.validate.statistics import compare, estimate, share_interval
@@ -28,7 +29,7 @@ def check(config: ValidateConfig) -> None:
     """
     check_folds(config)
     check_runs(config.verb, config.settings, config.dataset, config.target, config.side_by_side)
-    _check_plan(config)
+    check_plan(config.target, _plan(config))
     if config.compare and not storage.exists(storage.join(config.compare, "validation.json")):
         raise ConfigError(f"compare={config.compare} has no validation.json; make it with darkroom validate")
 
@@ -41,7 +42,7 @@ def validate(spark: SparkSession, config: ValidateConfig) -> dict[str, Any]:
     folds_id = hashlib.sha256(parted.to_csv(index=False).encode()).hexdigest()[:32]
     earlier = _earlier(config, folds_id)
     with locked(f"{config.target}-run"):
-        storage.write_json(storage.join(f"{config.target}-run", "plan.json"), _plan(config))
+        write_plan(config.target, _plan(config))
         results = _run(spark, config, parted)
     scores = [metric_of(result, config.metric) for result in results]
     report = {**_report(config, parted, results, scores), "folds_id": folds_id}
@@ -113,14 +114,3 @@ def _earlier(config: ValidateConfig, folds_id: str) -> dict[str, Any]:
 
 def _plan(config: ValidateConfig) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=set(FREE))
-
-
-def _check_plan(config: ValidateConfig) -> None:
-    """Refuse a target whose measured folds are those of other settings."""
-    uri = storage.join(f"{config.target}-run", "plan.json")
-    if not storage.exists(uri):
-        return
-    old, new = storage.read_json(uri), _plan(config)
-    if changed := [key for key in new if old.get(key) != new[key]]:
-        differences = ", ".join(f"{key}={new[key]} (was {old.get(key)})" for key in changed)
-        raise ConfigError(f"target={config.target} holds folds of other settings: {differences}; use another target")

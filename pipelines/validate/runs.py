@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
@@ -31,6 +32,7 @@ class Verb(NamedTuple):
     run: Callable[[SparkSession, Any], dict[str, Any]]
 
 
+RESULT = "result.json"
 VERBS = {"train": Verb(TrainConfig, check_train, train), "fit": Verb(FitConfig, check_fit, fit)}
 
 
@@ -79,22 +81,43 @@ def run_fold(
     parted: pd.DataFrame,
     fold: Fold,
 ) -> dict[str, Any]:
-    """Run the verb on a fold and return its result; one that `place`/result.json has already is not run again.
+    """Run the verb on a fold and return its result; the fold's rows are deleted once there is one."""
+    rows = storage.join(place, "dataset")
+    if not storage.exists(storage.join(place, RESULT)):
+        write_fold(spark, dataset, rows, parted, fold)
+    result = run_on(spark, verb, settings, rows, place)
+    storage.remove(rows)
+    return result
 
-    The fold's rows and model are deleted once there is a result.
+
+def run_on(
+    spark: SparkSession,
+    verb: str,
+    settings: dict[str, Any],
+    rows: str,
+    place: str,
+    while_it_runs: AbstractContextManager[None] | None = None,
+) -> dict[str, Any]:
+    """Run the verb on a dataset and return its result; one that `place`/result.json has already is not run again.
+
+    The model is deleted once there is a result.
     """
-    result_uri = storage.join(place, "result.json")
+    result_uri = storage.join(place, RESULT)
     if storage.exists(result_uri):
         found: dict[str, Any] = storage.read_json(result_uri)
         return found
-    rows = storage.join(place, "dataset")
-    write_fold(spark, dataset, rows, parted, fold)
-    model = storage.join(place, "model")
-    result = VERBS[verb].run(spark, settings_of(verb, settings, rows, model))
+    model = model_uri(place)
+    with while_it_runs or nullcontext():
+        result = VERBS[verb].run(spark, settings_of(verb, settings, rows, model))
     storage.write_json(result_uri, result)
-    for uri in (rows, model, f"{model}.tar.gz", f"{model}-run"):
+    for uri in (model, f"{model}.tar.gz", f"{model}-run"):
         storage.remove(uri)
     return result
+
+
+def model_uri(place: str) -> str:
+    """Return where a run saves its model; its checkpoints and metrics are beside it, at MODEL-run."""
+    return storage.join(place, "model")
 
 
 def metric_of(result: dict[str, Any], metric: str) -> float:
