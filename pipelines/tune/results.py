@@ -16,6 +16,7 @@ from pipelines.tune.space import settings_with
 from pipelines.tune.study import ERROR, Trials, journal_uri
 from pipelines.validate.runs import settings_of
 
+FEWEST_FOR_IMPORTANCE = 10  # with fewer, PED-ANOVA gives equal shares that read like a finding
 OUTPUTS = ("best.yaml", "report.html", "tuning.json")
 STATES = {"measured": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -70,7 +71,9 @@ def _described(trial: FrozenTrial, trials: Trials) -> dict[str, Any]:
 
 
 def _importance(study: optuna.Study) -> dict[str, float]:
-    """Return each setting's share in what makes a trial good; empty where there are too few trials to tell."""
+    """Return each setting's share in what makes a trial good; empty where too few were measured to tell."""
+    if len(study.get_trials(states=[TrialState.COMPLETE])) < FEWEST_FOR_IMPORTANCE:
+        return {}
     try:
         return dict(optuna.importance.get_param_importances(study))
     except (ValueError, RuntimeError) as error:

@@ -78,11 +78,21 @@ def test_a_grid_tries_each_combination_once_and_the_best_is_a_conf_of_the_verb(t
 
 def test_the_report_stands_alone_and_has_four_plots(tmp_path: Path, verb: Any) -> None:
     verb(score_is_rate)
-    tune(SPARK, settings(tmp_path, "search=grid", RATES, "space.optimizer=[sgd,adamw]"))
+    rates = f"space.learning_rate={[number / 20 for number in range(1, 21)]}"
+    tune(SPARK, settings(tmp_path, "search=grid", rates, "space.optimizer=[sgd,adamw]"))
+    shares = json.loads((tmp_path / "search" / "tuning.json").read_text())["importance"]
+    assert shares["learning_rate"] > 0.8
     page = (tmp_path / "search" / "report.html").read_text()
     assert page.count("<svg") == 4
     assert "<script" not in page and "src=" not in page and "url(http" not in page
-    assert "optimizer" in page and "0.4000" in page
+    assert "optimizer" in page and "1.0000" in page
+
+
+def test_too_few_trials_say_nothing_of_importance(tmp_path: Path, verb: Any) -> None:
+    verb(lambda _, config: {"val_accuracy": config.learning_rate + config.momentum / 100, "stopped": ""})
+    tune(SPARK, settings(tmp_path, "search=grid", "space.learning_rate=[0.1,0.2]", "space.momentum=[0.1,0.2]"))
+    assert json.loads((tmp_path / "search" / "tuning.json").read_text())["importance"] == {}
+    assert "Importance" not in (tmp_path / "search" / "report.html").read_text()
 
 
 class Killed(BaseException):
