@@ -1,6 +1,6 @@
 """Score a topic of Kafka while driver, executors, Python workers and the broker are killed with -9, then count.
 
-    python tools/stream_faults.py photos=/photos model=/models/photos target=/tmp/faults records=20000 kills=12
+    python -m tools.stream_faults photos=/photos model=/models/photos target=/tmp/faults records=20000 kills=12
 
 Starts the broker of `make cluster-up` and kills it too. The last line is one JSON object; exit code 1 if a record is
 lost or there twice for any of pyarrow, pandas, petastorm and Spark.

@@ -81,13 +81,14 @@ def score_images(images: DataFrame, use: ModelUse, keep: tuple[str, ...] = ()) -
     A model that gives features puts them in the place of the prediction.
     """
     kept = [f"{name} {images.schema[name].dataType.simpleString()}" for name in keep]
-    run = functools.partial(_score_batches, use=use, keep=keep)
+    run = functools.partial(score_batches, use=use, keep=keep)
     return images.mapInArrow(
         run, ", ".join([SCORED_SCHEMA if use.outputs == "probabilities" else FEATURES_SCHEMA, *kept])
     )
 
 
-def _score_batches(batches: Iterator[pa.RecordBatch], use: ModelUse, keep: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+def score_batches(batches: Iterator[pa.RecordBatch], use: ModelUse, keep: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    """Do what `score_images` does with the rows of one task."""
     if (first := next(batches, None)) is None:
         return
     bundle, engine = _open(use)

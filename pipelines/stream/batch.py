@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Observation
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from pipelines import storage
 from pipelines.errors import DarkroomError
@@ -23,7 +22,7 @@ from pipelines.score.run import PREDICTION_COLUMNS
 from pipelines.stream.config import ScoreStreamConfig
 from pipelines.stream.kafka import parse_topics, write_records
 from pipelines.stream.model import CurrentModel
-from pipelines.stream.part import REJECT_COLUMNS, part
+from pipelines.stream.share import REJECT_COLUMNS, gather, score_shares
 
 Record = dict[str, Any]
 Listener = Callable[[Record], None]
@@ -72,7 +71,8 @@ class Batches:
             if batch_id <= self.published or self._closed:
                 return
             try:
-                self._tell(self._score(rows, batch_id))
+                if record := self._score(rows, batch_id):
+                    self._tell(record)
             except Exception as error:
                 self.error = error
                 raise
@@ -89,25 +89,19 @@ class Batches:
         for listener in self._listeners:
             listener(record)
 
-    def _score(self, rows: DataFrame, batch_id: int) -> Record:
+    def _score(self, rows: DataFrame, batch_id: int) -> Record | None:
+        """Return the record of a batch that is published by now, None for one without rows."""
         started = time.monotonic()
         self._model.refresh()
-        seen, aside = Observation(), storage.join(self._staging, "_scored")
-        inputs = rows.observe(seen, F.count(F.lit(1)).alias("inputs"), *_facts(rows))
-        scored = score_images(inputs, self._model.use, self._keep)
-        scored.write.mode("overwrite").parquet(aside)
-        facts, parted = seen.get, part(aside, self._staging, self._keep)
-        counts: dict[str, Any] = {
-            "predicted": parted.predicted,
-            "rejected": sum(parted.reasons.values()),
-            "reasons": parted.reasons,
-        }
-        if counts["predicted"] + counts["rejected"] != facts["inputs"]:
-            raise DarkroomError(f"batch {batch_id}: {facts['inputs']} inputs, but {counts}; nothing of it is published")
-        self._send(scored, counts)
+        shares = score_shares(rows, self._model.use, self._keep, storage.join(self._staging, "_scored"))
+        if not shares:  # Kafka's own marks take offsets too, without being records
+            return None
+        counts = gather(shares, self._staging)
+        if counts["predicted"] + counts["rejected"] != counts["inputs"]:
+            raise DarkroomError(f"batch {batch_id}: inputs are lost, {counts}; nothing of it is published")
+        self._send(rows, counts)
         record = {
             "batch_id": batch_id,
-            **facts,
             **counts,
             "model_id": self._model.model_id,
             "model": self._model.use.uri,
@@ -119,9 +113,10 @@ class Batches:
         self._publish(record)
         return record
 
-    def _send(self, scored: DataFrame, counts: dict[str, Any]) -> None:
+    def _send(self, rows: DataFrame, counts: dict[str, Any]) -> None:
         """Send what is staged to topics of Kafka, where that is asked for."""
-        config, read = self._config, scored.sparkSession.read
+        config, read = self._config, rows.sparkSession.read
+        scored = score_images(rows, self._model.use, self._keep)  # for its schema alone
         if config.sink != "parquet" and counts["predicted"]:
             schema = scored.select(*PREDICTION_COLUMNS, *self._keep).schema
             predictions = read.schema(schema).parquet(storage.join(self._staging, "predictions"))
@@ -157,10 +152,3 @@ def last_records(target: str, number: int) -> list[Record]:
 def last_published(target: str) -> int:
     """Return the number of the last batch that is published, -1 if there is none."""
     return max((int(record["batch_id"]) for record in last_records(target, 1)), default=-1)
-
-
-def _facts(rows: DataFrame) -> list[Column]:
-    """Ask for what the record of a batch says about its inputs; the date is that of the batch's planning."""
-    facts = [F.first(F.col("date").cast("string")).alias("date")]
-    facts += [F.date_format(F.max("timestamp"), "yyyy-MM-dd'T'HH:mm:ss.SSSXXX").alias("last_timestamp")]
-    return facts + ([F.max("listing").alias("listing")] if "listing" in rows.columns else [])

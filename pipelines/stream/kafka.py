@@ -11,6 +11,7 @@ from pipelines.errors import ConfigError
 SCHEME = "kafka://"
 RECORD_COLUMNS = ("key", "topic", "partition", "offset", "timestamp")
 MAX_RECORD_BYTES = 64 * 2**20  # what clients take; the broker's own limit is usually far below
+FETCH_WAIT_MS = 20  # a batch asks for its first and last offset behind the fetch that waits for what is not there yet
 
 
 class Topics(NamedTuple):
@@ -84,6 +85,7 @@ def read_records(
         "maxOffsetsPerTrigger": str(max_offsets),
         "minPartitions": str(spark.sparkContext.defaultParallelism),
         "kafka.max.partition.fetch.bytes": str(MAX_RECORD_BYTES),
+        "kafka.fetch.max.wait.ms": str(FETCH_WAIT_MS),
     }
     return spark.readStream.format("kafka").options(**options).load()
 

@@ -88,9 +88,10 @@ def test_a_batch_killed_while_it_is_published_is_completed_and_not_scored_again(
     whole, done = storage.place, list[str]()
 
     def place(source: str, target: str) -> None:
-        if len(done) == num_moves:
-            raise Killed
-        done.append(target)
+        if "/_staging/" not in target:
+            if len(done) == num_moves:
+                raise Killed
+            done.append(target)
         whole(source, target)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
