@@ -69,18 +69,30 @@ def test_the_same_seed_gives_the_same_weights(work: Path, trained: dict[str, Any
     assert load_bundle(f"{work}/twin").info.weights_sha256 == load_bundle(trained["model"]).info.weights_sha256
 
 
-def test_evaluate_score_and_a_direct_call_agree(work: Path, trained: dict[str, Any]) -> None:
-    evaluation = darkroom("evaluate", f"dataset={work}/dataset", f"model={work}/model", f"target={work}/report")
-    scored = darkroom("score", f"source={work}/photos", f"model={work}/model", f"target={work}/scored")
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_evaluate_score_and_a_direct_call_agree(work: Path, trained: dict[str, Any], engine: str) -> None:
+    report, predictions = work / f"report-{engine}", work / f"scored-{engine}"
+    words = (f"model={work}/model", f"engine={engine}")
+    evaluation = darkroom("evaluate", f"dataset={work}/dataset", f"target={report}", *words)
+    scored = darkroom("score", f"source={work}/photos", f"target={predictions}", *words)
     assert (scored["inputs"], scored["predicted"], scored["rejected"]) == (136, 135, 1)
     assert evaluation["model_id"] == scored["model_id"] == trained["model_id"]
-    by_uri = {row["uri"]: row for row in pq.read_table(work / "scored" / "predictions").to_pylist()}
+    by_uri = {row["uri"]: row for row in pq.read_table(predictions / "predictions").to_pylist()}
     bundle = load_bundle(f"{work}/model")
-    for row in pq.read_table(work / "report" / "predictions").to_pylist():
+    for row in pq.read_table(report / "predictions").to_pylist():
         direct = bundle.classify(Path(row["uri"].removeprefix("file://")).read_bytes())
         assert row["confidence"] == pytest.approx(float(direct.max()), abs=1e-4)
         assert by_uri[row["uri"]]["confidence"] == pytest.approx(float(direct.max()), abs=1e-4)
         assert by_uri[row["uri"]]["label_name"] == row["label_name"]
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_fastest_engine_finds_the_same_classes(work: Path) -> None:
+    darkroom("score", f"source={work}/photos", f"model={work}/model", f"target={work}/scored")
+    bundle = load_bundle(f"{work}/model")
+    for row in pq.read_table(work / "scored" / "predictions").to_pylist():
+        direct = bundle.classify(Path(row["uri"].removeprefix("file://")).read_bytes())
+        assert row["label_name"] == bundle.info.classes[direct.argmax()]
 
 
 @pytest.mark.usefixtures("trained")

@@ -29,6 +29,7 @@ from tools.cluster.process import pid_of
 
 VICTIMS = ("executor", "driver", "worker", "broker", "jvm")
 HOME = Path(__file__).resolve().parent.parent
+LAST_RECORDS = 20
 PROGRAMS = {"executor": "CoarseGrainedExecutorBackend", "jvm": "org.apache.spark.deploy.SparkSubmit"}
 
 
@@ -126,7 +127,8 @@ def disturb(stream: Stream, target: Path, topic: Topic, kills: Iterator[str], ch
     """Kill one process after the other until the kills are used up, then wait for all records.
 
     Every second one is killed while a batch is being published, the others at any moment of it. The topic gets more
-    records when a quick stream has scored nearly all of them and there are kills left.
+    records when a quick stream has scored nearly all of them and there are kills left, and some after the last kill,
+    which only a stream that goes on can score.
     """
     killed: Counter[str] = Counter()
     victim = next(kills, None)
@@ -141,6 +143,8 @@ def disturb(stream: Stream, target: Path, topic: Topic, kills: Iterator[str], ch
                 killed[victim] += 1
                 print(f"killed {victim}; {scored} of {topic.num_records} records are published", file=sys.stderr)
                 victim = next(kills, None)
+                if not victim:
+                    topic.add(LAST_RECORDS)
             batches = num_published(target)
         time.sleep(0.05)
     return killed

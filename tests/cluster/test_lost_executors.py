@@ -48,7 +48,7 @@ def assert_is_the_undisturbed_dataset(undisturbed: Undisturbed, target: str) -> 
 def test_ingest_without_an_executor_makes_the_same_rows(hdfs: str, undisturbed: Undisturbed) -> None:
     target = f"{hdfs}/ingested"
     job = start("ingest", f"source={undisturbed.photos}", f"target={target}", *YARN)
-    kills.kill_when(job, lambda: storage.exists(f"{target}/_staging/_prepared"), kills.first_executor)
+    kills.kill_when(job, lambda: storage.exists(f"{target}/_staging/_listed/_SUCCESS"), kills.first_executor)
     finish(job)
     assert_is_the_undisturbed_dataset(undisturbed, target)
 
@@ -61,7 +61,7 @@ def test_ingest_without_an_executor_makes_the_same_rows(hdfs: str, undisturbed: 
 def test_ingest_without_a_machine_makes_the_same_rows(hdfs: str, undisturbed: Undisturbed) -> None:
     target = f"{hdfs}/ingested-on-one-machine"
     job = start("ingest", f"source={undisturbed.photos}", f"target={target}", *YARN)
-    kills.wait_for(job, lambda: storage.exists(f"{target}/_staging/_prepared"))
+    kills.wait_for(job, lambda: storage.exists(f"{target}/_staging/_listed/_SUCCESS"))
     try:
         machine = kills.machine_without_master()
         servers = [pid_of(f"nodemanager{machine}"), pid_of(f"datanode{machine}")]
@@ -80,8 +80,8 @@ def test_ingest_without_its_driver_says_so_and_the_same_command_completes_it(
 ) -> None:
     words = (f"source={undisturbed.photos}", f"target={hdfs}/ingested-twice", *ON_THE_CLUSTER)
     job = start("ingest", *words)
-    prepared = f"{hdfs}/ingested-twice/_staging/_prepared"
-    kills.kill_when(job, lambda: storage.exists(prepared), kills.application_master)
+    listed = f"{hdfs}/ingested-twice/_staging/_listed/_SUCCESS"
+    kills.kill_when(job, lambda: storage.exists(listed), kills.application_master)
     _, stderr = finish(job, exit_code=1)
     assert "the driver left no result" in stderr
     assert storage.names(f"{hdfs}/ingested-twice") in ([], ["_lock", "_staging"])

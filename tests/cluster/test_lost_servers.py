@@ -31,7 +31,7 @@ def data_node() -> Iterator[int]:
 @pytest.mark.fault("a data node", during="ingest on HDFS with two replicas", then=SAME_ROWS)
 def test_a_lost_data_node_costs_no_row_of_ingest(hdfs: str, undisturbed: Undisturbed, data_node: int) -> None:
     job = start("ingest", f"source={undisturbed.photos}", f"target={hdfs}/one-node")
-    kills.wait_for(job, lambda: storage.exists(f"{hdfs}/one-node/_staging/_prepared"))
+    kills.wait_for(job, lambda: storage.exists(f"{hdfs}/one-node/_staging/_listed/_SUCCESS"))
     os.kill(data_node, signal.SIGKILL)
     finish(job)
     assert by_id(rows(f"{hdfs}/one-node/data")) == undisturbed.images
@@ -59,8 +59,8 @@ def test_a_lost_data_node_costs_no_row_of_training(
 def test_a_lost_python_worker_costs_no_row(hdfs: str, undisturbed: Undisturbed) -> None:
     target = f"{hdfs}/worker"
     job = start("ingest", f"source={undisturbed.photos}", f"target={target}", "--master", "local[2,4]")
-    prepared = f"{target}/_staging/_prepared"
-    kills.kill_when(job, lambda: storage.exists(prepared), lambda: kills.python_workers(job))
+    listed = f"{target}/_staging/_listed/_SUCCESS"
+    kills.kill_when(job, lambda: storage.exists(listed), lambda: kills.python_workers(job))
     finish(job)
     assert by_id(rows(f"{target}/data")) == undisturbed.images
     assert storage.names(target) == ["data", "dataset.json", "files", "rejects"]
