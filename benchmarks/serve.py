@@ -28,7 +28,7 @@ import torch
 
 from pipelines.model.bundle import load_bundle
 from pipelines.model.engines import open_engine
-from pipelines.model.preprocess import from_bytes
+from pipelines.model.preprocess import from_bytes, stack
 from pipelines.ready_made.bundle import write_ready_made
 
 BATCH = 16
@@ -164,7 +164,7 @@ def forward(model: str, engine: str, bodies: list[bytes]) -> tuple[float, float]
     torch.set_num_threads(num_threads)
     network = open_engine(bundle, engine, num_threads)
     pixels = [from_bytes(body, bundle.info.preprocessing) for body in bodies[: 4 * BATCH]]
-    batches = [torch.stack(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
+    batches = [stack(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
     network.predict(batches[0])
     num_images, started, cpu_started = 0, time.perf_counter(), time.process_time()
     for batch in itertools.cycle(batches):

@@ -10,14 +10,22 @@ Result = TypeVar("Result")
 
 
 def map_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], *, num_threads: int, depth: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    num_threads: int,
+    depth: int,
+    begin: Callable[[], object] | None = None,
 ) -> Iterator[Result]:
-    """Yield `function` of each item, in order, computed at most `depth` items ahead; without threads, one by one."""
+    """Yield `function` of each item, in order, computed at most `depth` items ahead; without threads, one by one.
+
+    Each thread calls `begin` first.
+    """
     if not num_threads:
         yield from map(function, items)
         return
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(num_threads) as pool:
+    with ThreadPoolExecutor(num_threads, initializer=begin) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))

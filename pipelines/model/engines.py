@@ -57,19 +57,23 @@ class OpenVinoEngine:
     """The bundle's exported graph, compiled for this CPU in float32 or bfloat16."""
 
     def __init__(self, bundle: Bundle, num_threads: int, precision: str) -> None:
-        """Compile the graph."""
+        """Compile the graph, for pixels with the channels last, as decoders give them."""
         import openvino
+        from openvino.preprocess import PrePostProcessor
 
         xml, weights = bundle.graph()
         core = openvino.Core()
-        graph = core.read_model(xml, weights)
+        steps = PrePostProcessor(core.read_model(xml, weights))
+        steps.input().tensor().set_layout(openvino.Layout("NHWC"))
+        steps.input().model().set_layout(openvino.Layout("NCHW"))
+        graph = steps.build()
         hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
         settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": 1}
         self._request = core.compile_model(graph, "CPU", settings).create_infer_request()
 
     def predict(self, images: torch.Tensor) -> Probabilities:
         """Return float32 (B, C) for uint8 (B, 3, S, S)."""
-        return np.array(self._request.infer([images.contiguous().numpy()])[0])
+        return np.array(self._request.infer([images.permute(0, 2, 3, 1).contiguous().numpy()])[0])
 
 
 def open_engine(bundle: Bundle, name: str, num_threads: int, precision: str = "float32") -> Engine:

@@ -17,7 +17,7 @@ from pipelines.ingest.prepare import read_image
 from pipelines.model.answers import answer
 from pipelines.model.bundle import Bundle, load_bundle
 from pipelines.model.engines import Engine, open_engine
-from pipelines.model.preprocess import from_bytes
+from pipelines.model.preprocess import from_bytes, stack
 
 SCORED_SCHEMA = (
     "image_id string, uri string, label_name string, confidence double, "
@@ -145,7 +145,7 @@ def _predict(chunk: list[Decoded], bundle: Bundle, engine: Engine, top_k: int) -
     pixels = [item.pixels for item in chunk if item.pixels is not None]
     if not pixels:
         return rows
-    probabilities = iter(engine.predict(torch.stack(pixels)))
+    probabilities = iter(engine.predict(stack(pixels)))
     answers = []
     for item in chunk:
         row = item.row

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from pipelines.model.engines import Engine, Probabilities
+from pipelines.model.preprocess import stack
 
 Decode = Callable[[bytes], torch.Tensor]
 Answer = asyncio.Future[np.ndarray[Any, np.dtype[np.float32]]]
@@ -96,7 +97,7 @@ class Batcher:
             answers = [item.answer for item in batch]
             started = time.perf_counter()
             try:
-                probabilities = self._engine.predict(torch.stack([item.pixels for item in batch]))
+                probabilities = self._engine.predict(stack([item.pixels for item in batch]))
             except Exception as error:
                 self._loop.call_soon_threadsafe(_fail, answers, error)
                 continue

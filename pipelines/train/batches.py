@@ -101,7 +101,15 @@ def batches_of(
         images = [_view(row, shard, preprocessing, own) for row in chunk]
         return Batch(stack(images), torch.tensor([int(row.label) for row in chunk]))
 
-    yield from map_ahead(load, chunks, num_threads=num_threads, depth=num_threads + 1)
+    yield from map_ahead(load, chunks, num_threads=num_threads, depth=num_threads + 1, begin=_stay_alone)
+
+
+def _stay_alone() -> None:
+    """Keep torch from splitting this thread's work among more threads: for one photo they cost more than they bring.
+
+    Threads that run already, as the one that trains, keep theirs.
+    """
+    torch.set_num_threads(1)
 
 
 def _view(row: Row, shard: Shard, preprocessing: Preprocessing, own: Augmentation | None) -> torch.Tensor:
