@@ -67,7 +67,11 @@ def _run_on_cluster(
         if target:
             storage.remove(aside)
     if not target or not storage.exists(result_uri):
-        print("darkroom: the driver left no result; its log is with the cluster manager", file=sys.stderr)
+        print(
+            "darkroom: the driver left no result; spark-submit's lines above say why, or where the cluster manager "
+            "keeps its log",
+            file=sys.stderr,
+        )
         return submitted.returncode or 1
     result = storage.read_json(result_uri)
     storage.remove(result_uri)

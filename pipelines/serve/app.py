@@ -13,11 +13,12 @@ from starlette.responses import Response
 from pipelines.pages.render import Pages, static_files
 from pipelines.serve import labels, page, schema
 from pipelines.serve.config import ServeConfig
-from pipelines.serve.endpoint import Endpoint
+from pipelines.serve.endpoint import Endpoint, Ready
 from pipelines.serve.errors import CODES, Refused, error_response, refused_image
-from pipelines.serve.formats import JSON, check_content_type, parse_accept, read_images, write_answer
+from pipelines.serve.formats import CSV, JSON, Wanted, check_content_type, parse_accept, read_images, write_answer
 from pipelines.serve.metrics import Metrics
 from pipelines.serve.middleware import Requests
+from pipelines.serve.rows import check_takes_rows, read_rows
 
 
 def make_app(config: ServeConfig) -> FastAPI:
@@ -65,12 +66,14 @@ async def ping(request: Request) -> Response:
 
 
 async def invoke(request: Request) -> Response:
-    """Classify the image, or the images, in the body."""
+    """Classify the image, or the images, or the rows of features in the body."""
     config: ServeConfig = request.app.state.config
     endpoint: Endpoint = request.app.state.endpoint
     media_type = check_content_type(request.headers.get("content-type", ""))
     wanted = parse_accept(request.headers.get("accept", ""), verbose=config.answer == "labels")
-    endpoint.ready()  # before a body is read in vain
+    ready = endpoint.ready()  # before a body is read in vain
+    if media_type == CSV:
+        return await _invoke_rows(request, ready, wanted)
     body = await request.body()
     images = read_images(body, media_type)
     if media_type == JSON:
@@ -80,6 +83,14 @@ async def invoke(request: Request) -> Response:
     if not images.many and results[0].reject:
         raise refused_image(results[0].reject)
     content = write_answer(results, images.many, wanted, ready.bundle.info, wanted.top_k or config.top_k)
+    return Response(content, media_type=wanted.media_type)
+
+
+async def _invoke_rows(request: Request, ready: Ready, wanted: Wanted) -> Response:
+    check_takes_rows(ready.bundle.info)
+    rows = read_rows(await request.body(), ready.bundle.info)
+    results = await request.app.state.endpoint.classify_rows(ready, rows)
+    content = write_answer(results, True, wanted, ready.bundle.info, wanted.top_k or request.app.state.config.top_k)
     return Response(content, media_type=wanted.media_type)
 
 

@@ -4,8 +4,9 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ class Batcher:
         self._waiting: deque[Waiting] = deque()
         self._num_decoding = 0
         self._closed = False
-        self.num_in_work = 0
+        self.num_users = 0
         self._decoders = ThreadPoolExecutor(num_decoders, thread_name_prefix="decode")
         self._runner = threading.Thread(target=self._run, name="forward", daemon=True)
         self._runner.start()
@@ -64,15 +65,20 @@ class Batcher:
         answer: Answer = self._loop.create_future()
         with self._changed:
             self._num_decoding += 1
-        self.num_in_work += 1
+        self._decoders.submit(self._prepare, content, answer)
+        return await answer
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Count one more user until the end of the block: `close` has to wait until there is none."""
+        self.num_users += 1
         try:
-            self._decoders.submit(self._prepare, content, answer)
-            return await answer
+            yield
         finally:
-            self.num_in_work -= 1
+            self.num_users -= 1
 
     def close(self) -> None:
-        """Stop the threads; nobody waits for an answer any more."""
+        """Stop the threads; images that are still in work have no answer any more."""
         with self._changed:
             self._closed = True
             self._changed.notify()

@@ -21,13 +21,14 @@ from pipelines.serve.config import ServeConfig
 from pipelines.serve.errors import Refused
 from pipelines.serve.metrics import Metrics
 
+Rows = np.ndarray[Any, np.dtype[np.float32]]
 NOTHING = np.empty(0, np.float32)
 
 
 class Result(NamedTuple):
-    """One image: its probabilities float32 (C,), none beside the reject that it became."""
+    """One image, or row of features, which has no id: probabilities float32 (C,), none beside a reject."""
 
-    image_id: str
+    image_id: str | None
     probabilities: np.ndarray[Any, np.dtype[np.float32]]
     reject: Rejected | None = None
 
@@ -92,7 +93,7 @@ class Endpoint:
         logging.getLogger(__name__).info("model %s is ready on %s", bundle.info.model_id, choice)
         if old:
             self._metrics.set_model(old.bundle.info.model_id, old.choice.name, old.choice.precision, answers=False)
-            while old.batcher.num_in_work:
+            while old.batcher.num_users:
                 await asyncio.sleep(0.05)
             await asyncio.to_thread(old.batcher.close)
 
@@ -118,12 +119,17 @@ class Endpoint:
         Raises:
             Refused: 429 or 413 if the queue has no room for them.
         """
-        with self.admission.images(len(contents)):
+        with self.admission.images(len(contents)), ready.batcher.in_use():
             self._metrics.set_queue(self.admission.num_images)
             try:
                 return list(await asyncio.gather(*(self._classify(content, ready.batcher) for content in contents)))
             finally:
                 self._metrics.set_queue(self.admission.num_images - len(contents))
+
+    async def classify_rows(self, ready: Ready, rows: Rows) -> list[Result]:
+        """Classify rows of features (N, D) with what `ready()` just returned, one result each, in order."""
+        probabilities = await asyncio.to_thread(ready.bundle.classify_features, rows)
+        return [Result(None, row) for row in probabilities]
 
     async def _classify(self, content: bytes, batcher: Batcher) -> Result:
         try:

@@ -52,10 +52,12 @@ def check_content_type(header: str) -> str:
         Refused: 415, it is none that is read.
     """
     media_type = header.partition(";")[0].strip().lower()
-    if media_type not in (*BINARY_TYPES, JSON):
+    if media_type not in (*BINARY_TYPES, JSON, CSV):
         given = repr(media_type) if media_type else "missing"
         raise Refused(
-            415, "unsupported_media_type", f"Content-Type is {given}; send one of {', '.join(BINARY_TYPES)}, {JSON}"
+            415,
+            "unsupported_media_type",
+            f"Content-Type is {given}; send one of {', '.join((*BINARY_TYPES, JSON, CSV))}",
         )
     return media_type
 
@@ -135,7 +137,8 @@ def _document(result: Result, verbose: bool, info: BundleInfo, top_k: int) -> An
         return {"image_id": result.image_id, "reason": result.reject.reason, "message": str(result.reject)}
     if not verbose:
         return result.probabilities.tolist()
-    return {"image_id": result.image_id, **answer(result.probabilities, info, top_k)}
+    identity = {"image_id": result.image_id} if result.image_id else {}
+    return {**identity, **answer(result.probabilities, info, top_k)}
 
 
 def _csv(results: list[Result], verbose: bool, info: BundleInfo) -> bytes:

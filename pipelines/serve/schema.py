@@ -20,7 +20,7 @@ class Label(BaseModel):
 class Prediction(Label):
     """What the model says of one image."""
 
-    image_id: str = Field(description="hex BLAKE2b-128 of the file's bytes")
+    image_id: str | None = Field(None, description="hex BLAKE2b-128 of the file's bytes; a row of features has none")
     top_k: list[Label] = Field(description="most likely first")
     model_id: str
 
@@ -84,6 +84,7 @@ REQUEST: dict[str, Any] = {
         "content": {
             **{name: {"schema": {"type": "string", "format": "binary"}} for name in BINARY_TYPES},
             JSON: {"schema": ImagesDocument.model_json_schema()},
+            CSV: {"schema": {"type": "string", "description": "rows of features, for models made by fit"}},
         },
     }
 }

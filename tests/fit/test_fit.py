@@ -1,11 +1,14 @@
 """Classic learners on features: fitted by Spark, saved as bundles that score like any other."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import requests
 import torch
 from pyspark.sql import SparkSession
 
@@ -23,6 +26,7 @@ from pipelines.model.bundle import load_bundle
 from pipelines.model.engines import open_engine
 from tests.bundles import write_bundle
 from tests.photos import write_photos
+from tests.serve.server import Server, serving
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +114,46 @@ def test_the_learner_is_plain_tensors(work: Path, spark: SparkSession) -> None:
 def test_a_dataset_of_photos_is_no_table_of_features(work: Path) -> None:
     with pytest.raises(DataError, match="is no table of features.*darkroom features"):
         check(load(FitConfig, [f"dataset={work}/dataset", f"target={work}/x"]))
+
+
+@pytest.fixture(scope="module")
+def server(spark: SparkSession, work: Path) -> Iterator[Server]:
+    with serving(run(spark, work, "select=pca", f"target={work}/served")["model"], "engine=torch") as server:
+        yield server
+
+
+def invoke(server: Server, body: str | bytes, content_type: str, accept: str = "*/*") -> requests.Response:
+    headers = {"Content-Type": content_type, "Accept": accept}
+    return requests.post(f"{server.url}/invocations", data=body, headers=headers, timeout=60)
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    return "".join(",".join(map(str, row["features"])) + "\n" for row in rows)
+
+
+def test_a_server_says_of_rows_of_features_what_it_says_of_their_photos(server: Server, work: Path) -> None:
+    rows = pq.read_table(work / "features" / "data").to_pylist()[:3]
+    answers = invoke(server, as_csv(rows), "text/csv").json()["predictions"]
+    for row, answer in zip(rows, answers, strict=True):
+        photo = Path(row["uri"].removeprefix("file://")).read_bytes()
+        of_photo = invoke(server, photo, "image/jpeg").json()
+        assert answer["label_name"] == of_photo["label_name"]
+        assert answer["confidence"] == pytest.approx(of_photo["confidence"], abs=1e-3)
+    assert invoke(server, as_csv(rows), "text/csv", accept="text/csv").text.count("\n") == 1 + len(rows)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [("1,2\n", r"\(1, 2\); this model takes \(rows, "), ("a,b\n", "'a'"), ("", "shape"), ("1,2\n3\n", "row 2")],
+)
+def test_rows_that_do_not_fit_are_refused_with_their_place(server: Server, body: str, problem: str) -> None:
+    refused = invoke(server, body, "text/csv")
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
+    assert re.search(problem, refused.json()["message"])
+
+
+def test_a_value_that_is_not_finite_is_refused_with_its_row(server: Server, work: Path) -> None:
+    rows = pq.read_table(work / "features" / "data").to_pylist()[:2]
+    rows[1]["features"][0] = "nan"
+    refused = invoke(server, as_csv(rows), "text/csv")
+    assert (refused.status_code, refused.json()["message"]) == (400, "row 1 has a value that is no finite float32")
