@@ -6,8 +6,10 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
-from petastorm import make_batch_reader
+from petastorm.arrow_reader_worker import ArrowReaderWorker
 from petastorm.errors import NoDataAvailableError
+from petastorm.fs_utils import get_filesystem_and_path_or_paths
+from petastorm.reader import Reader
 
 from pipelines import storage
 from pipelines.ahead import map_ahead
@@ -17,6 +19,7 @@ from pipelines.model.preprocess import Preprocessing, resize_square, stack, to_i
 from pipelines.train.augment import augment, random_of
 from pipelines.train.legacy_filesystem import legacy
 from pipelines.train.own import Augmentation
+from pipelines.train.pool import SerialPool
 
 
 class Shard(NamedTuple):
@@ -69,12 +72,18 @@ def rows_of(shard: Shard) -> Iterator[Row]:
 
 def _reader(shard: Shard, **part: Any) -> Any:
     uri = split_uri(shard.dataset, shard.split)
-    with storage.filesystem(uri) as (filesystem, path):
-        part |= {} if storage.local_path(uri) else {"filesystem": legacy(filesystem)}
-    return make_batch_reader(
-        uri if storage.local_path(uri) else f"hdfs:///{path.lstrip('/')}",
+    if storage.local_path(uri):
+        filesystem, path = get_filesystem_and_path_or_paths(uri)
+    else:
+        with storage.filesystem(uri) as (remote, path):
+            filesystem = legacy(remote)
+    return Reader(
+        filesystem,
+        path,
         schema_fields=["image_id", "label", "image"],
-        reader_pool_type="dummy",
+        worker_class=ArrowReaderWorker,
+        is_batched_reader=True,
+        reader_pool=SerialPool(),
         num_epochs=1,
         shuffle_row_groups=True,
         seed=1 + 1_000_003 * shard.seed + shard.epoch,  # petastorm takes a seed of 0 for none
