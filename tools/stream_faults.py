@@ -205,7 +205,7 @@ def _by_spark(folder: str) -> list[str]:
     from pipelines.session import open_session
 
     spark = open_session("count")  # it ends with this process; a test may have it open already
-    return [row["key"] for row in spark.read.parquet(folder).select("key").collect()]
+    return [row["key"] for row in spark.read.parquet(f"file://{folder}").select("key").collect()]
 
 
 def run(
