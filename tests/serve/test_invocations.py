@@ -74,7 +74,7 @@ def test_an_image_gets_its_labels_most_likely_first(server: Server, work: Path) 
 def test_the_same_bytes_have_the_same_answer_as_in_a_batch(spark: SparkSession, server: Server, work: Path) -> None:
     words = [f"source={work}/photos", f"model={work}/model", f"target={work}/scored", "engine=openvino"]
     score(spark, load(ScoreConfig, words))
-    rows = spark.read.parquet(f"{work}/scored/predictions").collect()
+    rows = spark.read.parquet(f"file://{work}/scored/predictions").collect()
     assert len(rows) == 6
     for row in rows:
         answer = post(server, Path(row["uri"].removeprefix("file://")).read_bytes()).json()
