@@ -12,7 +12,7 @@ from benchmarks.pixels import shrink
 
 
 def rate_of_processes(work: Callable[[Sequence[Any]], object], items: Sequence[Any], num_processes: int) -> float:
-    """Return items a second of processes that share the items; they start together, once all are ready."""
+    """Return items a second of processes that share the items: from when all are ready until the last is done."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(num_processes + 1)
     shares = [items[start::num_processes] for start in range(num_processes)]
@@ -21,18 +21,23 @@ def rate_of_processes(work: Callable[[Sequence[Any]], object], items: Sequence[A
         process.start()
     barrier.wait()
     started = time.perf_counter()
+    barrier.wait()
+    seconds = time.perf_counter() - started
     for process in processes:
         process.join()
-    if any(process.exitcode for process in processes):
-        raise RuntimeError("a process of the ceiling failed")
-    return len(items) / (time.perf_counter() - started)
+    return len(items) / seconds
 
 
 def _work(work: Callable[[Sequence[Any]], object], share: Sequence[Any], barrier: Any) -> None:
     torch.set_num_threads(1)
-    work(share[:20])
-    barrier.wait()
-    work(share)
+    try:
+        work(share[:20])
+        barrier.wait()
+        work(share)
+        barrier.wait()
+    except BaseException:
+        barrier.abort()  # which the parent sees
+        raise
 
 
 def shrink_files(files: Sequence[str]) -> int:

@@ -5,15 +5,10 @@ run on few photos, the peers' by a warm-up in the same process. The ceiling is m
 """
 
 import argparse
-import json
-import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 from benchmarks.ceiling import rate_of_processes, shrink_files
-from benchmarks.memory import PeakMemory
+from benchmarks.jobs import ingest
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, files, photos
 from benchmarks.results import keep, say
@@ -45,11 +40,12 @@ def main() -> None:
     many, some, few = (photos(words.images, number) for number in (words.number, words.peer_number, FEW))
     for file in files(many):
         Path(file).read_bytes()  # all contenders read from memory
-    start_up, _ = ingest_seconds(few)
+    start_up = ingest(few).seconds
     ceilings, rates, peak_mib = [ceiling(some)], [], 0.0
     for _ in range(words.rounds):
-        seconds, peak_mib = ingest_seconds(many)
-        rates.append((words.number - FEW) / (seconds - start_up))
+        done = ingest(many)
+        peak_mib = done.peak_mib
+        rates.append((words.number - FEW) / (done.seconds - start_up))
         ceilings.append(ceiling(some))
         say(f"darkroom {rates[-1]:.0f}, ceiling {ceilings[-2]:.0f} and {ceilings[-1]:.0f} images/s")
     measured = {"ceiling": sum(ceilings) / len(ceilings), "darkroom": sum(rates) / len(rates)}
@@ -71,24 +67,6 @@ def main() -> None:
 def ceiling(folder: Path) -> float:
     """Return images a second of two bare processes."""
     return rate_of_processes(shrink_files, files(folder), 2)
-
-
-def ingest_seconds(folder: Path, *options: str) -> tuple[float, float]:
-    """Run `darkroom ingest` as a user does; return its seconds, JVM and all, and its peak memory in MiB."""
-    target = CACHE / "dataset" / folder.name
-    shutil.rmtree(target, ignore_errors=True)
-    command = [str(Path(sys.executable).parent / "darkroom"), "ingest", f"source={folder}", f"target={target}"]
-    started = time.perf_counter()
-    job = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    with PeakMemory(job.pid) as memory:
-        output, errors = job.communicate()
-    seconds = time.perf_counter() - started
-    if job.returncode:
-        raise SystemExit(errors[-3000:])
-    summary = json.loads(output.splitlines()[-1])
-    if summary["accepted"] != summary["read"]:
-        raise SystemExit(f"not every photo was accepted: {summary}")
-    return seconds, memory.mib
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""Run darkroom's jobs as a user does."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.memory import PeakMemory
+from benchmarks.photos import CACHE
+
+DARKROOM = str(Path(sys.executable).parent / "darkroom")
+
+
+class Done(NamedTuple):
+    """What a job took, JVM and all, and what it said at its end."""
+
+    seconds: float
+    peak_mib: float
+    summary: dict[str, Any]
+
+
+def run_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> Done:
+    """Run `darkroom VERB`, on these cores alone if any are named; time and memory are those of all its processes."""
+    started = time.perf_counter()
+    job = start_job(verb, *settings, cores=cores)
+    with PeakMemory(job.pid) as memory:
+        summary = finish_job(job)
+    return Done(time.perf_counter() - started, memory.mib, summary)
+
+
+def start_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> "subprocess.Popen[str]":
+    """Start a job and return at once."""
+    pinned = ["taskset", "--cpu-list", ",".join(map(str, cores))] if cores else []
+    command = [*pinned, DARKROOM, verb, *settings]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish_job(job: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Wait for a job and return its last line."""
+    output, errors = job.communicate()
+    if job.returncode:
+        raise SystemExit(errors[-3000:])
+    summary: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return summary
+
+
+def ingest(photos: Path, *settings: str, cores: Sequence[int] = ()) -> Done:
+    """Ingest photos anew to CACHE/dataset/NAME; every one of them has to be accepted."""
+    target = CACHE / "dataset" / photos.name
+    shutil.rmtree(target, ignore_errors=True)
+    done = run_job("ingest", f"source={photos}", f"target={target}", *settings, cores=cores)
+    if done.summary["accepted"] != done.summary["read"]:
+        raise SystemExit(f"not every photo was accepted: {done.summary}")
+    return done
+
+
+def dataset(photos: Path) -> Path:
+    """Return a dataset of the photos with nothing but a train split; it is made once and kept in the cache."""
+    target = CACHE / "train-only" / photos.name
+    if not (target / "dataset.json").exists():
+        run_job("ingest", f"source={photos}", f"target={target}", "val_percent=0", "test_percent=0")
+    return target
+
+
+def all_cores() -> list[int]:
+    """Return the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0))
