@@ -1,17 +1,16 @@
 """Peak memory of a process and all its children: the proportional set size, in which shared pages count once."""
 
 import threading
+import time
 from pathlib import Path
-
-SECONDS = 0.5
 
 
 class PeakMemory:
     """Samples a process tree until the block ends; `mib` is the largest sum that it saw."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, every_seconds: float = 0.5) -> None:
         """Watch `pid` and what it starts."""
-        self._pid, self.mib = pid, 0.0
+        self._pid, self._every_seconds, self.mib = pid, every_seconds, 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -26,8 +25,18 @@ class PeakMemory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(SECONDS):
+        while not self._stop.wait(self._every_seconds):
             self.mib = max(self.mib, sum(map(_pss_mib, _tree(self._pid))))
+
+
+def peaks_of_tenths(pid: int, seconds: float) -> list[int]:
+    """Wait for so long; return the peak memory in MiB of a process tree in each tenth of the time."""
+    peaks = []
+    for _ in range(10):
+        with PeakMemory(pid, every_seconds=1.0) as memory:
+            time.sleep(seconds / 10)
+        peaks.append(round(memory.mib))
+    return peaks
 
 
 def _tree(pid: int) -> list[int]:

@@ -31,13 +31,16 @@ def keep(work: str, rates: dict[str, float], plot: str = "", **facts: Any) -> di
     return append(work, line)
 
 
-def append(work: str, facts: dict[str, Any]) -> dict[str, Any]:
-    """Append a run to results/WORK.jsonl, with what it ran on; print the line and return it."""
+def append(work: str, facts: dict[str, Any], command: str = "") -> dict[str, Any]:
+    """Append a run to results/WORK.jsonl, with what it ran on; print the line and return it.
+
+    `command` is what repeats it, where that is not `make bench-WORK`.
+    """
     line = {
         "benchmark": work,
         **facts,
         "cores": len(os.sched_getaffinity(0)),
-        "command": f"make bench-{work}",
+        "command": command or f"make bench-{work}",
         "cpu": _cpu(),
         "commit": _git("rev-parse", "--short", "HEAD"),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

@@ -10,7 +10,6 @@ proportional set size of all the stream's processes, its peak in each tenth of t
 """
 
 import argparse
-import datetime
 import json
 import os
 import shlex
@@ -30,11 +29,12 @@ import pyarrow.parquet as pq
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from benchmarks.jobs import DARKROOM
+from benchmarks.memory import peaks_of_tenths
+from benchmarks.results import append
 from tools.cluster import kafka
 
-DARKROOM = str(Path(sys.executable).parent / "darkroom")
-RESULTS = Path(__file__).resolve().parent / "results"
-FEW, TENTHS = 64, 10
+FEW = 64
 
 
 def main() -> None:
@@ -56,21 +56,13 @@ def main() -> None:
         print(f"images a second: {rates}; producing for {words.seconds:.0f} s", file=sys.stderr)
         contents = [path.read_bytes() for path in photos]
         measured = stream(contents, words.model, rates["produced"], words.seconds, Path(folder) / "streamed")
-    line = {
-        "benchmark": "stream",
+    facts = {
         "images_per_second": {name: round(rate, 1) for name, rate in rates.items()},
         **measured,
         "images": words.images.name,
         "model": Path(words.model).name,
-        "cores": len(os.sched_getaffinity(0)),
-        "command": shlex.join(["python", "-m", "benchmarks.stream", *sys.argv[1:]]),
-        "commit": _commit(),
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
-    RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / "stream.jsonl").open("a") as file:
-        file.write(json.dumps(line) + "\n")
-    print(json.dumps(line), flush=True)
+    append("stream", facts, shlex.join(["python", "-m", "benchmarks.stream", *sys.argv[1:]]))
 
 
 def rate_of_score(photos: list[Path], model: str, folder: Path) -> float:
@@ -99,7 +91,7 @@ def stream(contents: list[bytes], model: str, rate: float, seconds: float, targe
         _wait(target, FEW, job)
         sending = threading.Thread(target=_produce, args=(producer, topic, contents, b"timed", rate, number))
         sending.start()
-        peaks = [_peak_mib(job.pid, seconds / TENTHS) for _ in range(TENTHS)]
+        peaks = peaks_of_tenths(job.pid, seconds)
         sending.join()
         _wait(target, FEW + number, job)
         job.send_signal(signal.SIGTERM)
@@ -139,29 +131,6 @@ def _latencies(target: Path) -> list[float]:
         rows = pq.read_table(folder, columns=["key", "timestamp"], partitioning=None).to_pylist()
         found += [visible - row["timestamp"].timestamp() for row in rows if row["key"] == "timed"]
     return found
-
-
-def _peak_mib(session: int, seconds: float) -> int:
-    """Return the largest memory of a session's processes within the next `seconds`."""
-    ends, peak = time.monotonic() + seconds, 0.0
-    while time.monotonic() < ends:
-        listed = subprocess.run(["ps", "-o", "pid=", "-s", str(session)], capture_output=True, text=True, check=False)
-        peak = max(peak, sum(_pss_mib(int(pid)) for pid in listed.stdout.split()))
-        time.sleep(min(1.0, seconds / 5))
-    return round(peak)
-
-
-def _pss_mib(pid: int) -> float:
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(RESULTS.parent), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 if __name__ == "__main__":
