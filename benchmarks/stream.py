@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from benchmarks.jobs import DARKROOM
+from benchmarks.jobs import DARKROOM, run_job
 from benchmarks.memory import peaks_of_tenths
 from benchmarks.results import append
 from tools.cluster import kafka
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="how long records are produced")
     parser.add_argument("--rate", type=float, default=0, help="records a second, instead of half the batch rate")
     words = parser.parse_args()
-    photos = sorted(path for path in words.images.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+    photos = sorted(path for path in words.images.resolve().rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
     photos = photos[: words.number]
     with tempfile.TemporaryDirectory() as folder:
         rates = {"produced": words.rate}
@@ -71,10 +71,10 @@ def rate_of_score(photos: list[Path], model: str, folder: Path) -> float:
     for number in (FEW, len(photos)):
         table = folder / f"photos-{number}.csv"
         table.write_text("path\n" + "".join(f'"{path}"\n' for path in photos[:number]))
-        command = [DARKROOM, "score", f"source={table}", f"model={model}", f"target={folder}/scored-{number}"]
-        started = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        seconds[number] = time.perf_counter() - started
+        done = run_job("score", f"source={table}", f"model={model}", f"target={folder}/scored-{number}")
+        if done.summary["predicted"] != number:
+            raise SystemExit(f"not every photo was scored: {done.summary}")
+        seconds[number] = done.seconds
     return (len(photos) - FEW) / (seconds[len(photos)] - seconds[FEW])
 
 
