@@ -6,6 +6,7 @@ before the one that counts warms up. The ceiling's threads have the bytes in mem
 """
 
 import argparse
+import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from benchmarks.jobs import all_cores, dataset
+from benchmarks.jobs import dataset
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, photos
 from benchmarks.pixels import random_crop
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="darkroom's epochs, with a ceiling before and after each")
     parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
     words = parser.parse_args()
-    num_threads = len(all_cores())
+    num_threads = len(os.sched_getaffinity(0))
     many, some = (dataset(photos(words.images, number)) for number in (words.number, words.peer_number))
     contents = images_of(many)
     epoch_rate(many, 0, num_threads)

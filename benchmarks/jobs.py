@@ -1,17 +1,16 @@
 """Run darkroom's jobs as a user does."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.memory import PeakMemory
 from benchmarks.photos import CACHE
+from tools.stream_faults import num_inputs
 
 DARKROOM = str(Path(sys.executable).parent / "darkroom")
 
@@ -24,36 +23,22 @@ class Done(NamedTuple):
     summary: dict[str, Any]
 
 
-def run_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> Done:
-    """Run `darkroom VERB`, on these cores alone if any are named; time and memory are those of all its processes."""
+def run_job(verb: str, *settings: str) -> Done:
+    """Run `darkroom VERB`; time and memory are those of all its processes."""
     started = time.perf_counter()
-    job = start_job(verb, *settings, cores=cores)
+    job = subprocess.Popen([DARKROOM, verb, *settings], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with PeakMemory(job.pid) as memory:
-        summary = finish_job(job)
-    return Done(time.perf_counter() - started, memory.mib, summary)
-
-
-def start_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> "subprocess.Popen[str]":
-    """Start a job and return at once."""
-    pinned = ["taskset", "--cpu-list", ",".join(map(str, cores))] if cores else []
-    command = [*pinned, DARKROOM, verb, *settings]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def finish_job(job: "subprocess.Popen[str]") -> dict[str, Any]:
-    """Wait for a job and return its last line."""
-    output, errors = job.communicate()
+        output, errors = job.communicate()
     if job.returncode:
         raise SystemExit(errors[-3000:])
-    summary: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return summary
+    return Done(time.perf_counter() - started, memory.mib, json.loads(output.splitlines()[-1]))
 
 
-def ingest(photos: Path, *settings: str, cores: Sequence[int] = ()) -> Done:
+def ingest(photos: Path) -> Done:
     """Ingest photos anew to CACHE/dataset/NAME; every one of them has to be accepted."""
     target = CACHE / "dataset" / photos.name
     shutil.rmtree(target, ignore_errors=True)
-    done = run_job("ingest", f"source={photos}", f"target={target}", *settings, cores=cores)
+    done = run_job("ingest", f"source={photos}", f"target={target}")
     if done.summary["accepted"] != done.summary["read"]:
         raise SystemExit(f"not every photo was accepted: {done.summary}")
     return done
@@ -67,6 +52,9 @@ def dataset(photos: Path) -> Path:
     return target
 
 
-def all_cores() -> list[int]:
-    """Return the cores that this process may use."""
-    return sorted(os.sched_getaffinity(0))
+def wait_for_inputs(job: "subprocess.Popen[bytes]", target: Path, number: int) -> None:
+    """Wait until a stream has published so many inputs."""
+    while num_inputs(target) < number:
+        if job.poll() is not None:
+            raise SystemExit(f"the stream has ended too soon, with exit code {job.returncode}")
+        time.sleep(1)

@@ -7,7 +7,6 @@ processes, its peak in each tenth of the time. At the end every photo has to hav
 """
 
 import argparse
-import json
 import shlex
 import signal
 import subprocess
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from benchmarks.jobs import DARKROOM
+from benchmarks.jobs import DARKROOM, wait_for_inputs
 from benchmarks.memory import peaks_of_tenths
 from benchmarks.results import append
 
@@ -46,7 +45,7 @@ def main() -> None:
         filling.start()
         peaks = peaks_of_tenths(job.pid, words.seconds)
         filling.join()
-        wait(target, number, job)
+        wait_for_inputs(job, target, number)
         job.send_signal(signal.SIGTERM)
         job.wait(60)
         uris = pq.read_table(target / "predictions", columns=["uri"])["uri"].to_pylist()
@@ -64,14 +63,6 @@ def fill(inbox: Path, photos: list[bytes], rate: float, number: int) -> None:
         aside = inbox / f"_{position:08d}"
         aside.write_bytes(content)
         aside.rename(inbox / f"{position:08d}.jpg")
-
-
-def wait(target: Path, number: int, job: "subprocess.Popen[bytes]") -> None:
-    """Wait until so many photos are scored."""
-    while sum(json.loads(path.read_bytes())["inputs"] for path in target.glob("batches/*/[0-9]*.json")) < number:
-        if job.poll() is not None:
-            raise SystemExit(f"the stream has ended too soon, with exit code {job.returncode}")
-        time.sleep(5)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ proportional set size of all the stream's processes, its peak in each tenth of t
 """
 
 import argparse
-import json
 import os
 import shlex
 import signal
@@ -29,7 +28,7 @@ import pyarrow.parquet as pq
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from benchmarks.jobs import DARKROOM, run_job
+from benchmarks.jobs import DARKROOM, run_job, wait_for_inputs
 from benchmarks.memory import peaks_of_tenths
 from benchmarks.results import append
 from tools.cluster import kafka
@@ -88,12 +87,12 @@ def stream(contents: list[bytes], model: str, rate: float, seconds: float, targe
     job = subprocess.Popen([DARKROOM, "score_stream", *words], stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         _produce(producer, topic, contents, b"warm", 1e9, FEW)
-        _wait(target, FEW, job)
+        wait_for_inputs(job, target, FEW)
         sending = threading.Thread(target=_produce, args=(producer, topic, contents, b"timed", rate, number))
         sending.start()
         peaks = peaks_of_tenths(job.pid, seconds)
         sending.join()
-        _wait(target, FEW + number, job)
+        wait_for_inputs(job, target, FEW + number)
         job.send_signal(signal.SIGTERM)
         job.wait(60)
     finally:
@@ -115,13 +114,6 @@ def _produce(producer: Producer, topic: str, contents: list[bytes], key: bytes, 
         producer.produce(topic, content, key, partition=position % 2)
         producer.poll(0)
     producer.flush(60)
-
-
-def _wait(target: Path, number: int, job: "subprocess.Popen[bytes]") -> None:
-    while sum(json.loads(path.read_bytes())["inputs"] for path in target.glob("batches/*/[0-9]*.json")) < number:
-        if job.poll() is not None:
-            raise SystemExit("the stream has ended too soon")
-        time.sleep(1)
 
 
 def _latencies(target: Path) -> list[float]:
