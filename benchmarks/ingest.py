@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=30_000, help="photos that darkroom ingests")
     parser.add_argument("--peer-number", type=int, default=6_000, help="photos that the ceiling and each peer take")
     parser.add_argument("--rounds", type=int, default=2, help="darkroom's runs, with a ceiling before and after each")
-    parser.add_argument("--peers", default=",".join(PEERS), help="which peers, separated by commas")
+    parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
     words = parser.parse_args()
     many, some, few = (photos(words.images, number) for number in (words.number, words.peer_number, FEW))
     for file in files(many):
@@ -49,7 +49,7 @@ def main() -> None:
         ceilings.append(ceiling(some))
         say(f"darkroom {rates[-1]:.0f}, ceiling {ceilings[-2]:.0f} and {ceilings[-1]:.0f} images/s")
     measured = {"ceiling": sum(ceilings) / len(ceilings), "darkroom": sum(rates) / len(rates)}
-    for name in filter(None, words.peers.split(",")):
+    for name in filter(None, words.peers.split("|")):
         script, decoder = PEERS[name]
         measured[name] = float(venv.run(script, some, CACHE / "peer", decoder)["images_per_second"])
         say(f"{name} {measured[name]:.0f} images/s")

@@ -7,6 +7,7 @@ machine's role (AWS_ENDPOINT_URL names another server than Amazon's); for HDFS s
 """
 
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 import fsspec
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from pipelines.errors import ConfigError, DarkroomError, StorageError
 
@@ -84,7 +86,7 @@ def filesystem(uri: str, *, to_write: bool = False) -> Iterator[tuple[AbstractFi
 def _open(uri: str) -> tuple[AbstractFileSystem, str]:
     scheme, _, rest = absolute(uri).partition("://")
     if scheme == "file":
-        return fsspec.filesystem("file"), rest
+        return _local_filesystem(), rest
     if scheme == "hdfs":
         from pipelines.webhdfs import WebHdfs
 
@@ -93,6 +95,11 @@ def _open(uri: str) -> tuple[AbstractFileSystem, str]:
     if importlib.util.find_spec("s3fs") is None:
         raise ConfigError(f"cannot use {uri!r}: s3fs is not installed; install darkroom[s3]")
     return fsspec.filesystem("s3", **S3_OPTIONS), rest
+
+
+@functools.cache
+def _local_filesystem() -> LocalFileSystem:
+    return LocalFileSystem()
 
 
 def remedy(uri: str) -> str:
@@ -198,8 +205,11 @@ def _entry(uri: str, info: dict[str, Any]) -> Entry:
 
 def read_bytes(uri: str) -> bytes:
     """Read a whole file; FileNotFoundError if it is not there."""
-    with filesystem(uri) as (fs, path), fs.open(path, "rb") as file:
-        return bytes(file.read())
+    with filesystem(uri) as (fs, path):
+        if isinstance(fs, LocalFileSystem):
+            return Path(path).read_bytes()  # fsspec's file takes three times as long to open as a photo to read
+        with fs.open(path, "rb") as file:
+            return bytes(file.read())
 
 
 def write_bytes(uri: str, content: bytes) -> None:

@@ -23,7 +23,7 @@ version_of() { sed -n "s/^$1==\([^ ]*\).*/\1/p" "$lock"; }
 
 echo "setup: installing the locked packages into .venv" >&2
 [ -x .venv/bin/python ] || "$uv" venv --quiet --python 3.11 .venv
-"$uv" pip sync --quiet --python .venv --require-hashes <(others)
+"$uv" pip sync --quiet --compile-bytecode --python .venv --require-hashes <(others)
 
 gpu=${HOROVOD_GPU_OPERATIONS:-cpu}
 wheels=$cache/wheels/horovod-$(version_of horovod)-torch-$(version_of torch)-py3.11-$(uname -m)-$gpu

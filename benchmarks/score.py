@@ -1,0 +1,135 @@
+"""Batch scoring: `darkroom score` against the engine's forward pass alone, Ray Data and Spark's predict_batch_udf.
+
+Every contender scores JPEGs of short side 256 px out of the same Parquet files and writes Parquet, one thread for each
+of two tasks. Start-up is taken out: darkroom's by a run on few photos, the peers' by a warm-up in the same process.
+The ceiling is the engine that darkroom chose, on random pixels in as many processes; it is measured before and after.
+"""
+
+import argparse
+import functools
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from benchmarks.ceiling import rate_of_processes
+from benchmarks.jobs import Done, all_cores, dataset, run_job
+from benchmarks.models import bundle
+from benchmarks.peers import venv
+from benchmarks.photos import CACHE, photos
+from benchmarks.results import keep, say
+from pipelines.model.bundle import load_bundle
+from pipelines.model.engines import Engine, open_engine
+
+FEW, BATCH = 64, 16
+PEERS = {
+    "ray data": ("ray_score", "torch"),
+    "ray data, our engine": ("ray_score", "openvino"),
+    "predict_batch_udf": ("spark_score", "torch"),
+    "predict_batch_udf, our engine": ("spark_score", "openvino"),
+}
+CONFIGURED = {
+    "all peers": "batches of 16; eager torch in float32 with Pillow and torchvision's v2 transforms, or the bundle's "
+    "OpenVINO graph in the precision that darkroom chose with our decoder and crop; one torch thread a task",
+    "ray data": "read_parquet, map_batches with a pool of two actors that decode and predict, write_parquet",
+    "predict_batch_udf": "local[2], 64 rows an Arrow batch; the function decodes and predicts; Parquet",
+}
+
+
+class Work(NamedTuple):
+    """A network, and how many photos darkroom, each peer and the ceiling score with it."""
+
+    number: int
+    peer_number: int
+    ceiling_number: int
+
+
+NETWORKS = {"resnet50": Work(6000, 300, 1500), "mobilenet_v3_large": Work(12000, 900, 4000)}
+
+
+def main() -> None:
+    """Measure all of them and keep one result a network."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
+    parser.add_argument("--networks", default=",".join(NETWORKS), help="which networks, separated by commas")
+    parser.add_argument("--share", type=float, default=1.0, help="how much of the photos to take, to try it out")
+    parser.add_argument("--rounds", type=int, default=2, help="darkroom's runs, with a ceiling before and after each")
+    parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
+    words = parser.parse_args()
+    for name in words.networks.split(","):
+        work = Work(*(round(number * words.share) for number in NETWORKS[name]))
+        measure(name, work, words)
+
+
+def measure(network: str, work: Work, words: argparse.Namespace) -> None:
+    """Score with one network."""
+    few, many, some = (photos(words.images, number) for number in (FEW, work.number, work.peer_number))
+    model = bundle(network, few)
+    start_up = score(dataset(few), model)
+    engine, precision = start_up.summary["engine"], start_up.summary["precision"]
+    ceilings, rates, done = [ceiling(model, engine, precision, work.ceiling_number)], [], start_up
+    for _ in range(words.rounds):
+        done = score(dataset(many), model)
+        rates.append((work.number - FEW) / (done.seconds - start_up.seconds))
+        ceilings.append(ceiling(model, engine, precision, work.ceiling_number))
+        say(f"{network}: darkroom {rates[-1]:.0f}, ceiling {ceilings[-2]:.0f} and {ceilings[-1]:.0f} images/s")
+    measured = {"ceiling": sum(ceilings) / len(ceilings), "darkroom": sum(rates) / len(rates)}
+    for name in filter(None, words.peers.split("|")):
+        script, peer_engine = PEERS[name]
+        python = Path(sys.executable) if script == "spark_score" else None
+        peer = (dataset(some), CACHE / "peer", network, peer_engine, model, precision)
+        measured[name] = float(venv.run(script, *peer, python=python)["images_per_second"])
+        say(f"{network}: {name} {measured[name]:.1f} images/s")
+    keep(
+        "score",
+        measured,
+        plot=f"score-{network}",
+        network=network,
+        engine=engine,
+        precision=precision,
+        images=work.number,
+        peer_images=work.peer_number,
+        photos=(words.images and Path(words.images).name) or "made",
+        start_up_seconds=round(start_up.seconds, 1),
+        with_start_up=round(work.number / done.seconds, 1),
+        peak_mib=round(done.peak_mib),
+        configured=CONFIGURED,
+    )
+
+
+def score(source: Path, model: Path, *settings: str, cores: Sequence[int] = ()) -> Done:
+    """Run `darkroom score` anew."""
+    target = CACHE / "scored"
+    shutil.rmtree(target, ignore_errors=True)
+    done = run_job("score", f"source={source}", f"model={model}", f"target={target}", *settings, cores=cores)
+    if done.summary["predicted"] != done.summary["inputs"]:
+        raise SystemExit(f"not every photo was scored: {done.summary}")
+    return done
+
+
+def ceiling(model: Path, engine: str, precision: str, number: int) -> float:
+    """Return images a second of an engine's forward passes, in a process for each core with one thread each."""
+    work = functools.partial(forward, str(model), engine, precision)
+    return rate_of_processes(work, range(number), len(all_cores()))
+
+
+def forward(model: str, engine: str, precision: str, images: Sequence[int]) -> None:
+    """Classify as many random images."""
+    network = open_once(model, engine, precision)
+    side_px = load_bundle(model).info.preprocessing.crop_px
+    pixels = torch.randint(0, 256, (BATCH, side_px, side_px, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    for start in range(0, len(images), BATCH):
+        network.predict(pixels[: len(images) - start])
+
+
+@functools.lru_cache
+def open_once(model: str, engine: str, precision: str) -> Engine:
+    """Open an engine in this process."""
+    return open_engine(load_bundle(model), engine, 1, precision)
+
+
+if __name__ == "__main__":
+    main()
