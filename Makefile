@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input clean
+.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input bench-score bench-train bench-scale clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
@@ -50,6 +50,15 @@ bench-ingest: setup ## Measure ingest against a bare loop, Ray Data and Daft; IM
 
 bench-input: setup ## Measure training input against a bare loop and four loaders
 	python -m benchmarks.input --images "$(IMAGES)"
+
+bench-score: setup ## Measure score against the engine alone, Ray Data and predict_batch_udf
+	python -m benchmarks.score --images "$(IMAGES)"
+
+bench-train: setup ## Measure training on two processes against one alone and torch's DDP
+	python -m benchmarks.train --images "$(IMAGES)"
+
+bench-scale: setup ## Measure ingest and score of 3,000 to 100,000 photos, on all cores and on one
+	python -m benchmarks.scale --images "$(IMAGES)"
 
 clean: ## Delete the venv and what the demo made
 	rm -rf .venv artifacts site

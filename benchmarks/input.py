@@ -6,7 +6,6 @@ before the one that counts warms up. The ceiling's threads have the bytes in mem
 """
 
 import argparse
-import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from benchmarks.jobs import dataset
+from benchmarks.jobs import all_cores, dataset
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, photos
 from benchmarks.pixels import random_crop
@@ -42,12 +41,12 @@ def main() -> None:
     """Measure all of them and keep the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
-    parser.add_argument("--number", type=int, default=12_000, help="photos that darkroom and the ceiling take")
-    parser.add_argument("--peer-number", type=int, default=3_000, help="photos that each peer takes")
+    parser.add_argument("--number", type=int, default=16_000, help="photos that darkroom and the ceiling take")
+    parser.add_argument("--peer-number", type=int, default=1_500, help="photos that each peer takes")
     parser.add_argument("--rounds", type=int, default=3, help="darkroom's epochs, with a ceiling before and after each")
     parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
     words = parser.parse_args()
-    num_threads = len(os.sched_getaffinity(0))
+    num_threads = len(all_cores())
     many, some = (dataset(photos(words.images, number)) for number in (words.number, words.peer_number))
     contents = images_of(many)
     epoch_rate(many, 0, num_threads)

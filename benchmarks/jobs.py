@@ -1,10 +1,12 @@
 """Run darkroom's jobs as a user does."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,22 +25,36 @@ class Done(NamedTuple):
     summary: dict[str, Any]
 
 
-def run_job(verb: str, *settings: str) -> Done:
-    """Run `darkroom VERB`; time and memory are those of all its processes."""
+def run_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> Done:
+    """Run `darkroom VERB`, on these cores alone if any are named; time and memory are those of all its processes."""
     started = time.perf_counter()
-    job = subprocess.Popen([DARKROOM, verb, *settings], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    job = start_job(verb, *settings, cores=cores)
     with PeakMemory(job.pid) as memory:
-        output, errors = job.communicate()
+        summary = finish_job(job)
+    return Done(time.perf_counter() - started, memory.mib, summary)
+
+
+def start_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> "subprocess.Popen[str]":
+    """Start a job and return at once."""
+    pinned = ["taskset", "--cpu-list", ",".join(map(str, cores))] if cores else []
+    command = [*pinned, DARKROOM, verb, *settings]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish_job(job: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Wait for a job and return its last line."""
+    output, errors = job.communicate()
     if job.returncode:
         raise SystemExit(errors[-3000:])
-    return Done(time.perf_counter() - started, memory.mib, json.loads(output.splitlines()[-1]))
+    summary: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return summary
 
 
-def ingest(photos: Path) -> Done:
+def ingest(photos: Path, *settings: str, cores: Sequence[int] = ()) -> Done:
     """Ingest photos anew to CACHE/dataset/NAME; every one of them has to be accepted."""
     target = CACHE / "dataset" / photos.name
     shutil.rmtree(target, ignore_errors=True)
-    done = run_job("ingest", f"source={photos}", f"target={target}")
+    done = run_job("ingest", f"source={photos}", f"target={target}", *settings, cores=cores)
     if done.summary["accepted"] != done.summary["read"]:
         raise SystemExit(f"not every photo was accepted: {done.summary}")
     return done
@@ -50,6 +66,11 @@ def dataset(photos: Path) -> Path:
     if not (target / "dataset.json").exists():
         run_job("ingest", f"source={photos}", f"target={target}", "val_percent=0", "test_percent=0")
     return target
+
+
+def all_cores() -> list[int]:
+    """Return the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0))
 
 
 def wait_for_inputs(job: "subprocess.Popen[bytes]", target: Path, number: int) -> None:

@@ -47,7 +47,7 @@ class Work(NamedTuple):
     ceiling_number: int
 
 
-NETWORKS = {"resnet50": Work(6000, 300, 1500), "mobilenet_v3_large": Work(12000, 900, 4000)}
+NETWORKS = {"resnet50": Work(400, 100, 160), "mobilenet_v3_large": Work(4000, 600, 1500)}
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
     parser.add_argument("--networks", default=",".join(NETWORKS), help="which networks, separated by commas")
     parser.add_argument("--share", type=float, default=1.0, help="how much of the photos to take, to try it out")
-    parser.add_argument("--rounds", type=int, default=2, help="darkroom's runs, with a ceiling before and after each")
+    parser.add_argument("--rounds", type=int, default=1, help="darkroom's runs, with a ceiling before and after each")
     parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
     words = parser.parse_args()
     for name in words.networks.split(","):

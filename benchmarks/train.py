@@ -18,6 +18,7 @@ from benchmarks.photos import CACHE, photos
 from benchmarks.results import keep, say
 
 EPOCHS = 2
+EXCHANGES = ("gradient_compression=fp16", "backward_passes_per_step=4", "tensor_fusion_mib=0")
 CONFIGURED = {
     "darkroom": "num_threads=1, AdamW, channels last, Horovod over gloo",
     "torch ddp": "gloo, AdamW, channels last, gradient_as_bucket_view, one torch thread and one DataLoader worker a "
@@ -30,8 +31,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
     parser.add_argument("--network", default="resnet18", help="a network of torchvision")
-    parser.add_argument("--number", type=int, default=256, help="photos of an epoch in each process")
-    parser.add_argument("--batch", type=int, default=32, help="photos of a step in each process")
+    parser.add_argument("--number", type=int, default=160, help="photos of an epoch in each process")
+    parser.add_argument("--batch", type=int, default=16, help="photos of a step in each process")
     words = parser.parse_args()
     first, second = all_cores()[:2]
     one, two = (dataset(photos(words.images, number)) for number in (words.number, 2 * words.number))
@@ -42,6 +43,11 @@ def main() -> None:
     say(f"two alone at the same time {at_once:.2f} images/s")
     (together,) = train([(two, 2, [first, second])], *settings)
     say(f"two processes {together:.2f} images/s")
+    changed = {}
+    for setting in EXCHANGES:
+        (rate,) = train([(two, 2, [first, second])], *settings, setting)
+        changed[setting] = round(rate / together, 3)
+        say(f"with {setting} {rate:.2f} images/s")
     ddp = {}
     for size, source in ((1, one), (2, two)):
         found = venv.run("ddp_train", export(source), words.network, words.batch, size, EPOCHS)
@@ -57,6 +63,7 @@ def main() -> None:
         processes=2,
         communication_share=round(1 - together / at_once, 3),
         two_alone_at_once=round(at_once / (2 * alone), 3),
+        ratio_with=changed,
         ddp_ratio_to_its_ceiling=round(ddp[2] / (2 * ddp[1]), 3),
         configured=CONFIGURED,
     )

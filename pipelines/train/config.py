@@ -85,6 +85,11 @@ class TrainConfig(JobConfig):
     )
     num_processes: int = Field(2, ge=1, description="Horovod processes, one a task slot")
     num_threads: int = Field(1, ge=1, description="threads of a process for the network, and as many for decoding")
+    gradient_compression: Literal["none", "fp16"] = Field("none", description="how gradients travel between processes")
+    backward_passes_per_step: int = Field(
+        1, ge=1, description="batches of a process whose gradients are added up before they are exchanged for a step"
+    )
+    tensor_fusion_mib: int = Field(128, ge=0, description="gradients sent together at most, MiB; 0: each alone")
     checkpoint_seconds: float = Field(300.0, gt=0, description="time between checkpoints, seconds")
     max_restarts: int = Field(2, ge=0, description="times that lost processes are started again from the checkpoint")
     restart_on_new_data: bool = Field(

@@ -1,6 +1,6 @@
 """Train and validate; knows nothing of Spark, Horovod's set-up or files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -33,7 +33,7 @@ class Pass(NamedTuple):
 def train_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    batches: Iterator[Batch],
+    steps: Iterator[Sequence[Batch]],
     world: World,
     preprocessing: Preprocessing,
     loss_of: Loss,
@@ -42,16 +42,20 @@ def train_epoch(
 ) -> Pass:
     """Step until no process has a batch left, or one wants to stop.
 
-    A step's gradient is that of the weighted mean over the rows of all processes; one without rows adds zeros.
+    `steps` are the batches of each step; their gradients are added up before the processes exchange them. A step's
+    gradient is that of the weighted mean over the rows of all processes; one without rows adds zeros.
     `class_weights` is float32 (C,), on the CPU. `before_step` gets the steps and the rows done so far.
     """
     _to_training_mode(model)
     sums = torch.zeros(2, dtype=torch.float64, device=world.device)
     steps_so_far, rows_so_far, stopped = 0, 0, False
     while True:
-        batch = next(batches, None)
+        batches = next(steps, ())
         step = before_step(steps_so_far, rows_so_far)
-        share = [len(batch.labels), float(class_weights[batch.labels].sum())] if batch else [0, 0.0]
+        share = [
+            sum(len(batch.labels) for batch in batches),
+            sum(float(class_weights[batch.labels].sum()) for batch in batches),
+        ]
         rows, weight, stop = world.sum([*share, step.stop], "step")
         stopped = stop > 0
         if rows == 0 or stopped:
@@ -59,9 +63,9 @@ def train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = step.learning_rate
         optimizer.zero_grad()
-        if batch:
+        for batch in batches:
             sums += _backward(model, batch, weight, preprocessing, loss_of, class_weights, world.device)
-        else:
+        if not batches:
             for parameter in model.parameters():
                 if parameter.requires_grad:
                     parameter.grad = torch.zeros_like(parameter)

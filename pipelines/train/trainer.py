@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -53,7 +54,7 @@ class Trainer:
             self._seconds_before = state["seconds"]
             going_on = {"max_runtime_seconds": not self._is_over_time(), STOP: not self._asked_to_stop}
             self.stopped = "" if going_on.get(self.stopped) else self.stopped
-        self._optimizer = world.share(model, optimizer)
+        self._optimizer = world.share(model, optimizer, config.gradient_compression, config.backward_passes_per_step)
         self._class_weights = class_weights_of(config, manifest)
         self._loss, self._augmentation = loss_of(config, codes), augmentation_of(config, codes)
         self._metric = metric_of(config, codes)
@@ -71,7 +72,7 @@ class Trainer:
         trained = train_epoch(
             self.model,
             self._optimizer,
-            self._batches("train", self._steps * self.config.batch_size),
+            self._steps_left(),
             self.world,
             self.preprocessing,
             self._loss,
@@ -126,6 +127,12 @@ class Trainer:
             self._best = copy.deepcopy(self.model.state_dict())
         if stands_still(self.history, self.config) and self._epoch < self.config.epochs:
             self.stopped = "early_stopping"
+
+    def _steps_left(self) -> Iterator[list[Batch]]:
+        """Return the batches of each of this epoch's steps that are not done."""
+        passes = self.config.backward_passes_per_step
+        batches = self._batches("train", self._steps * passes * self.config.batch_size)
+        return iter(lambda: list(islice(batches, passes)), [])
 
     def _batches(self, split: str, skip_rows: int = 0) -> Iterator[Batch]:
         if not self.manifest.rows(split):

@@ -28,7 +28,7 @@ def work(config: TrainConfig, manifest: Manifest, codes: Codes) -> dict[str, Any
 
     An error of the code is written to the run's folder: the driver must not start such a run again.
     """
-    world = World()
+    world = World(config.tensor_fusion_mib)
     try:
         return _work(config, manifest, codes, world)
     except Exception as error:

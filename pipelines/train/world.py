@@ -22,10 +22,11 @@ START_SECONDS = 300  # a busy cluster may take this long to give the task slots
 class World:
     """This process among the others of a run."""
 
-    def __init__(self) -> None:
-        """Join the other processes."""
+    def __init__(self, fusion_mib: int) -> None:
+        """Join the other processes; gradients travel together in buffers of `fusion_mib`."""
         import horovod.torch as hvd
 
+        os.environ["HOROVOD_FUSION_THRESHOLD"] = str(fusion_mib * 2**20)  # read by init alone
         hvd.init()
         self._hvd = hvd
         self.rank, self.size = int(hvd.rank()), int(hvd.size())
@@ -57,12 +58,23 @@ class World:
         torch.cuda.set_device(device)
         return device
 
-    def share(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-        """Give every process rank 0's state; return the optimizer that sums gradients over processes."""
+    def share(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, compression: str, passes_per_step: int
+    ) -> torch.optim.Optimizer:
+        """Give every process rank 0's state; return the optimizer that sums gradients over processes.
+
+        `compression` is none or fp16: how gradients travel. A step follows `passes_per_step` backward passes, or fewer.
+        """
         self._hvd.broadcast_parameters(model.state_dict(), root_rank=0)
         self._hvd.broadcast_optimizer_state(optimizer, root_rank=0)
         named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-        wrapped: torch.optim.Optimizer = self._hvd.DistributedOptimizer(optimizer, named, op=self._hvd.Sum)
+        wrapped: torch.optim.Optimizer = self._hvd.DistributedOptimizer(
+            optimizer,
+            named,
+            compression=getattr(self._hvd.Compression, compression),
+            backward_passes_per_step=passes_per_step,
+            op=self._hvd.Sum,
+        )
         return wrapped
 
     def sum(self, values: list[float], name: str) -> list[float]:

@@ -38,7 +38,14 @@ def batches(*sizes: int) -> list[Batch]:
     return [Batch(torch.randint(0, 256, (n, 3, 8, 8), dtype=torch.uint8), torch.arange(n) % 2) for n in sizes]
 
 
-def run(model: nn.Module, some: list[Batch], *, weights: tuple[float, float] = (1, 1), stop_at: int = 99) -> Pass:
+def run(
+    model: nn.Module,
+    some: list[Batch],
+    *,
+    weights: tuple[float, float] = (1, 1),
+    stop_at: int = 99,
+    passes: int = 1,
+) -> Pass:
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
     seen: list[int] = []
 
@@ -46,7 +53,8 @@ def run(model: nn.Module, some: list[Batch], *, weights: tuple[float, float] = (
         seen.append(rows)
         return Step(0.1, len(seen) > stop_at)
 
-    return train_epoch(model, optimizer, iter(some), Alone(), HOW, LOSS, torch.tensor(weights), before_step)  # type: ignore[arg-type]
+    steps = iter([some[start : start + passes] for start in range(0, len(some), passes)])
+    return train_epoch(model, optimizer, steps, Alone(), HOW, LOSS, torch.tensor(weights), before_step)  # type: ignore[arg-type]
 
 
 def test_rows_are_counted_with_a_last_batch_of_one() -> None:
@@ -71,6 +79,15 @@ def test_frozen_layers_keep_their_weights_and_statistics() -> None:
     run(model, batches(8))
     changed = [name for name, value in model.state_dict().items() if not torch.equal(value, before[name])]
     assert changed == ["4.weight", "4.bias"]
+
+
+def test_two_batches_of_a_step_move_the_weights_as_one_batch_of_both() -> None:
+    images, labels = batches(8)[0]
+    halves = [Batch(images[:4], labels[:4]), Batch(images[4:], labels[4:])]
+    one, two = (nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)) for _ in range(2))
+    two.load_state_dict(one.state_dict())
+    assert run(one, [Batch(images, labels)]).rows == run(two, halves, passes=2).rows == 8
+    assert torch.allclose(one[2].weight, two[2].weight)
 
 
 def test_a_class_without_weight_teaches_nothing() -> None:

@@ -49,6 +49,15 @@ def test_101_rows_on_two_processes_are_each_trained_on_once_an_epoch(
     assert [report["rows"] for report in history(tmp_path / "model-run")] == [101, 101]
 
 
+@pytest.mark.usefixtures("witness")
+def test_two_batches_a_step_sent_in_16_bits_teach_what_one_large_batch_does(dataset: Path, tmp_path: Path) -> None:
+    darkroom("train", f"dataset={dataset}", f"target={tmp_path}/one", *SETTINGS)
+    settings = ("batch_size=4", "backward_passes_per_step=2", "gradient_compression=fp16", "tensor_fusion_mib=1")
+    darkroom("train", f"dataset={dataset}", f"target={tmp_path}/two", *SETTINGS, *settings)
+    one, two = ([report["loss"] for report in history(tmp_path / f"{name}-run")] for name in ("one", "two"))
+    assert two == pytest.approx(one, rel=0.01) and two != one
+
+
 def wait_for(condition: Any, what: str) -> None:
     deadline = time.monotonic() + 120
     while not condition():
