@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input bench-score bench-train bench-scale clean
+.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input bench-score bench-train clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
@@ -56,9 +56,6 @@ bench-score: setup ## Measure score against the engine alone, Ray Data and predi
 
 bench-train: setup ## Measure training on two processes against one alone and torch's DDP
 	python -m benchmarks.train --images "$(IMAGES)"
-
-bench-scale: setup ## Measure ingest and score of 3,000 to 100,000 photos, on all cores and on one
-	python -m benchmarks.scale --images "$(IMAGES)"
 
 clean: ## Delete the venv and what the demo made
 	rm -rf .venv artifacts site

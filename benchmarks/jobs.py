@@ -25,17 +25,17 @@ class Done(NamedTuple):
     summary: dict[str, Any]
 
 
-def run_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> Done:
-    """Run `darkroom VERB`, on these cores alone if any are named; time and memory are those of all its processes."""
+def run_job(verb: str, *settings: str) -> Done:
+    """Run `darkroom VERB`; time and memory are those of all its processes."""
     started = time.perf_counter()
-    job = start_job(verb, *settings, cores=cores)
+    job = start_job(verb, *settings)
     with PeakMemory(job.pid) as memory:
         summary = finish_job(job)
     return Done(time.perf_counter() - started, memory.mib, summary)
 
 
 def start_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> "subprocess.Popen[str]":
-    """Start a job and return at once."""
+    """Start a job, on these cores alone if any are named, and return at once."""
     pinned = ["taskset", "--cpu-list", ",".join(map(str, cores))] if cores else []
     command = [*pinned, DARKROOM, verb, *settings]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -50,11 +50,11 @@ def finish_job(job: "subprocess.Popen[str]") -> dict[str, Any]:
     return summary
 
 
-def ingest(photos: Path, *settings: str, cores: Sequence[int] = ()) -> Done:
+def ingest(photos: Path) -> Done:
     """Ingest photos anew to CACHE/dataset/NAME; every one of them has to be accepted."""
     target = CACHE / "dataset" / photos.name
     shutil.rmtree(target, ignore_errors=True)
-    done = run_job("ingest", f"source={photos}", f"target={target}", *settings, cores=cores)
+    done = run_job("ingest", f"source={photos}", f"target={target}")
     if done.summary["accepted"] != done.summary["read"]:
         raise SystemExit(f"not every photo was accepted: {done.summary}")
     return done

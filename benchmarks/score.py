@@ -100,11 +100,11 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
     )
 
 
-def score(source: Path, model: Path, *settings: str, cores: Sequence[int] = ()) -> Done:
+def score(source: Path, model: Path) -> Done:
     """Run `darkroom score` anew."""
     target = CACHE / "scored"
     shutil.rmtree(target, ignore_errors=True)
-    done = run_job("score", f"source={source}", f"model={model}", f"target={target}", *settings, cores=cores)
+    done = run_job("score", f"source={source}", f"model={model}", f"target={target}")
     if done.summary["predicted"] != done.summary["inputs"]:
         raise SystemExit(f"not every photo was scored: {done.summary}")
     return done

@@ -18,7 +18,7 @@ from benchmarks.photos import CACHE, photos
 from benchmarks.results import keep, say
 
 EPOCHS = 2
-EXCHANGES = ("gradient_compression=fp16", "backward_passes_per_step=4", "tensor_fusion_mib=0")
+EXCHANGES = ("gradient_compression=fp16", "backward_passes_per_step=4")
 CONFIGURED = {
     "darkroom": "num_threads=1, AdamW, channels last, Horovod over gloo",
     "torch ddp": "gloo, AdamW, channels last, gradient_as_bucket_view, one torch thread and one DataLoader worker a "
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
     parser.add_argument("--network", default="resnet18", help="a network of torchvision")
-    parser.add_argument("--number", type=int, default=160, help="photos of an epoch in each process")
+    parser.add_argument("--number", type=int, default=96, help="photos of an epoch in each process")
     parser.add_argument("--batch", type=int, default=16, help="photos of a step in each process")
     words = parser.parse_args()
     first, second = all_cores()[:2]
