@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from benchmarks.pixels import shrink
+from benchmarks.results import say
 
 
 def rate_of_processes(work: Callable[[Sequence[Any]], object], items: Sequence[Any], num_processes: int) -> float:
@@ -26,6 +27,16 @@ def rate_of_processes(work: Callable[[Sequence[Any]], object], items: Sequence[A
     for process in processes:
         process.join()
     return len(items) / seconds
+
+
+def between_ceilings(run: Callable[[int], float], ceiling: Callable[[], float], num_rounds: int) -> dict[str, float]:
+    """Run darkroom so often, called with the round's number, with a ceiling before and after; return mean rates."""
+    ceilings, rates = [ceiling()], []
+    for number in range(num_rounds):
+        rates.append(run(number))
+        ceilings.append(ceiling())
+        say(f"darkroom {rates[-1]:.0f}, ceiling {ceilings[-2]:.0f} and {ceilings[-1]:.0f} images/s")
+    return {"ceiling": sum(ceilings) / len(ceilings), "darkroom": sum(rates) / len(rates)}
 
 
 def _work(work: Callable[[Sequence[Any]], object], share: Sequence[Any], barrier: Any) -> None:

@@ -7,8 +7,8 @@ run on few photos, the peers' by a warm-up in the same process. The ceiling is m
 import argparse
 from pathlib import Path
 
-from benchmarks.ceiling import rate_of_processes, shrink_files
-from benchmarks.jobs import ingest
+from benchmarks.ceiling import between_ceilings, rate_of_processes, shrink_files
+from benchmarks.jobs import Done, ingest
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, files, photos
 from benchmarks.results import keep, say
@@ -41,14 +41,13 @@ def main() -> None:
     for file in files(many):
         Path(file).read_bytes()  # all contenders read from memory
     start_up = ingest(few).seconds
-    ceilings, rates, peak_mib = [ceiling(some)], [], 0.0
-    for _ in range(words.rounds):
-        done = ingest(many)
-        peak_mib = done.peak_mib
-        rates.append((words.number - FEW) / (done.seconds - start_up))
-        ceilings.append(ceiling(some))
-        say(f"darkroom {rates[-1]:.0f}, ceiling {ceilings[-2]:.0f} and {ceilings[-1]:.0f} images/s")
-    measured = {"ceiling": sum(ceilings) / len(ceilings), "darkroom": sum(rates) / len(rates)}
+    runs: list[Done] = []
+
+    def run(_: int) -> float:
+        runs.append(ingest(many))
+        return (words.number - FEW) / (runs[-1].seconds - start_up)
+
+    measured = between_ceilings(run, lambda: ceiling(some), words.rounds)
     for name in filter(None, words.peers.split("|")):
         script, decoder = PEERS[name]
         measured[name] = float(venv.run(script, some, CACHE / "peer", decoder)["images_per_second"])
@@ -59,7 +58,7 @@ def main() -> None:
         images=words.number,
         photos=(words.images and Path(words.images).name) or "made",
         start_up_seconds=round(start_up, 1),
-        peak_mib=round(peak_mib),
+        peak_mib=round(runs[-1].peak_mib),
         configured=CONFIGURED,
     )
 

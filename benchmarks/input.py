@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
+from benchmarks.ceiling import between_ceilings
 from benchmarks.jobs import all_cores, dataset
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, photos
@@ -50,12 +51,9 @@ def main() -> None:
     many, some = (dataset(photos(words.images, number)) for number in (words.number, words.peer_number))
     contents = images_of(many)
     epoch_rate(many, 0, num_threads)
-    ceilings, rates = [ceiling(contents, num_threads)], []
-    for number in range(words.rounds):
-        rates.append(epoch_rate(many, 1 + number, num_threads))
-        ceilings.append(ceiling(contents, num_threads))
-        say(f"darkroom {rates[-1]:.0f}, ceiling {ceilings[-2]:.0f} and {ceilings[-1]:.0f} images/s")
-    measured = {"ceiling": sum(ceilings) / len(ceilings), "darkroom": sum(rates) / len(rates)}
+    measured = between_ceilings(
+        lambda number: epoch_rate(many, 1 + number, num_threads), lambda: ceiling(contents, num_threads), words.rounds
+    )
     folder, workers = export(some), {}
     for name in filter(None, words.peers.split("|")):
         loader, ours = PEERS[name]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import torch
 
-from benchmarks.ceiling import rate_of_processes
+from benchmarks.ceiling import between_ceilings, rate_of_processes
 from benchmarks.jobs import Done, all_cores, dataset, run_job
 from benchmarks.models import bundle
 from benchmarks.peers import venv
@@ -70,13 +70,14 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
     model = bundle(network, few)
     start_up = score(dataset(few), model)
     engine, precision = start_up.summary["engine"], start_up.summary["precision"]
-    ceilings, rates, done = [ceiling(model, engine, precision, work.ceiling_number)], [], start_up
-    for _ in range(words.rounds):
-        done = score(dataset(many), model)
-        rates.append((work.number - FEW) / (done.seconds - start_up.seconds))
-        ceilings.append(ceiling(model, engine, precision, work.ceiling_number))
-        say(f"{network}: darkroom {rates[-1]:.0f}, ceiling {ceilings[-2]:.0f} and {ceilings[-1]:.0f} images/s")
-    measured = {"ceiling": sum(ceilings) / len(ceilings), "darkroom": sum(rates) / len(rates)}
+    runs: list[Done] = []
+
+    def run(_: int) -> float:
+        runs.append(score(dataset(many), model))
+        return (work.number - FEW) / (runs[-1].seconds - start_up.seconds)
+
+    say(network)
+    measured = between_ceilings(run, lambda: ceiling(model, engine, precision, work.ceiling_number), words.rounds)
     for name in filter(None, words.peers.split("|")):
         script, peer_engine = PEERS[name]
         python = Path(sys.executable) if script == "spark_score" else None
@@ -94,8 +95,8 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
         peer_images=work.peer_number,
         photos=(words.images and Path(words.images).name) or "made",
         start_up_seconds=round(start_up.seconds, 1),
-        with_start_up=round(work.number / done.seconds, 1),
-        peak_mib=round(done.peak_mib),
+        with_start_up=round(work.number / runs[-1].seconds, 1),
+        peak_mib=round(runs[-1].peak_mib),
         configured=CONFIGURED,
     )
 

@@ -7,7 +7,6 @@ machine's role (AWS_ENDPOINT_URL names another server than Amazon's); for HDFS s
 """
 
 import contextlib
-import functools
 import importlib.util
 import json
 import os
@@ -86,7 +85,7 @@ def filesystem(uri: str, *, to_write: bool = False) -> Iterator[tuple[AbstractFi
 def _open(uri: str) -> tuple[AbstractFileSystem, str]:
     scheme, _, rest = absolute(uri).partition("://")
     if scheme == "file":
-        return _local_filesystem(), rest
+        return fsspec.filesystem("file"), rest
     if scheme == "hdfs":
         from pipelines.webhdfs import WebHdfs
 
@@ -95,11 +94,6 @@ def _open(uri: str) -> tuple[AbstractFileSystem, str]:
     if importlib.util.find_spec("s3fs") is None:
         raise ConfigError(f"cannot use {uri!r}: s3fs is not installed; install darkroom[s3]")
     return fsspec.filesystem("s3", **S3_OPTIONS), rest
-
-
-@functools.cache
-def _local_filesystem() -> LocalFileSystem:
-    return LocalFileSystem()
 
 
 def remedy(uri: str) -> str:

@@ -52,11 +52,9 @@ def train_epoch(
     while True:
         batches = next(steps, ())
         step = before_step(steps_so_far, rows_so_far)
-        share = [
-            sum(len(batch.labels) for batch in batches),
-            sum(float(class_weights[batch.labels].sum()) for batch in batches),
-        ]
-        rows, weight, stop = world.sum([*share, step.stop], "step")
+        num_rows = sum(len(batch.labels) for batch in batches)
+        weights = sum(float(class_weights[batch.labels].sum()) for batch in batches)
+        rows, weight, stop = world.sum([num_rows, weights, step.stop], "step")
         stopped = stop > 0
         if rows == 0 or stopped:
             break
