@@ -4,6 +4,7 @@ from pyspark.sql import SparkSession
 
 # Rows carry images: few of them a batch keeps the memory of a Python worker small.
 SETTINGS = {
+    "spark.python.daemon.module": "pipelines.worker_daemon",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
     "spark.sql.parquet.columnarReaderBatchSize": "256",
     "spark.sql.parquet.compression.codec": "none",

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from pipelines import storage
 from pipelines.dataset import FileCounts, Manifest, load_manifest, manifest_uri
 from pipelines.errors import ConfigError, DarkroomError, DataError
+from pipelines.frames import small_frame
 from pipelines.ingest.config import IngestConfig
 from pipelines.ingest.manifest import count_files, describe, parameters_of
 from pipelines.ingest.parts import Part
@@ -101,7 +102,7 @@ def files_uri(target: str) -> str:
 
 def _known_files(spark: SparkSession, target: str, old: Manifest | None) -> DataFrame:
     if old is None:
-        return spark.createDataFrame([], KNOWN_SCHEMA)
+        return small_frame(spark, [], KNOWN_SCHEMA)
     return spark.read.parquet(files_uri(target)).select("uri", "size_bytes", "modified_at", "image_id", "outcome")
 
 

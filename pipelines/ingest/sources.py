@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pipelines import storage
 from pipelines.dataset import SPLITS
 from pipelines.errors import DataError
+from pipelines.frames import small_frame
 from pipelines.images.policy import has_extension
 
 FILES_SCHEMA = "uri string, size_bytes long, modified_at double, label_name string, split string, skipped boolean"
@@ -49,9 +50,12 @@ def _walk_folder(spark: SparkSession, source: str) -> DataFrame:
     the source has no label.
     """
     folders = sorted(entry.uri for entry in storage.scan(source) if entry.is_dir)
-    rows: list[tuple[str, str | None, bool]] = [(uri, uri.rsplit("/", 1)[-1], True) for uri in folders]
-    rows.append((source, None if folders else source.rsplit("/", 1)[-1], False))
-    frame = spark.createDataFrame(rows, "folder string, label_name string, recurse boolean")
+    rows: list[dict[str, Any]] = [
+        {"folder": uri, "label_name": uri.rsplit("/", 1)[-1], "recurse": True} for uri in folders
+    ]
+    name = None if folders else source.rsplit("/", 1)[-1]
+    rows.append({"folder": source, "label_name": name, "recurse": False})
+    frame = small_frame(spark, rows, "folder string, label_name string, recurse boolean")
     tasks = min(len(rows), FOLDERS_AT_ONCE * spark.sparkContext.defaultParallelism)
     return frame.repartition(tasks).mapInArrow(_walk_batches, FILES_SCHEMA)
 

@@ -25,6 +25,7 @@ from pipelines.model.layer_output import LayerOutput
 from pipelines.model.names import resolve
 from pipelines.model.network import InferenceNetwork
 from pipelines.model.preprocess import Preprocessing, from_bytes
+from pipelines.quiet_imports import import_openvino
 
 INFO, WEIGHTS, CHECK = "model.json", "weights.safetensors", "check.safetensors"
 ARCHIVE = ".tar.gz"
@@ -205,7 +206,7 @@ def own_code(code: Code) -> OwnCode:
 
 def _export_graph(network: InferenceNetwork, example: torch.Tensor) -> dict[str, bytes]:
     """Trace the network into OpenVINO's intermediate representation, with a free batch size."""
-    import openvino
+    openvino = import_openvino()
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # mean and std are meant to be constants of the graph

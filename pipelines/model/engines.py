@@ -9,6 +9,7 @@ import torch
 
 from pipelines.errors import DataError
 from pipelines.model.bundle import Bundle
+from pipelines.quiet_imports import import_openvino
 
 TOLERANCE = 1e-4
 MIN_AGREEMENT = 0.995  # share of images whose most likely class is the same in bfloat16
@@ -58,12 +59,10 @@ class OpenVinoEngine:
 
     def __init__(self, bundle: Bundle, num_threads: int, precision: str) -> None:
         """Compile the graph, for pixels with the channels last, as decoders give them."""
-        import openvino
-        from openvino.preprocess import PrePostProcessor
-
+        openvino = import_openvino()
         xml, weights = bundle.graph()
         core = openvino.Core()
-        steps = PrePostProcessor(core.read_model(xml, weights))
+        steps = openvino.preprocess.PrePostProcessor(core.read_model(xml, weights))
         steps.input().tensor().set_layout(openvino.Layout("NHWC"))
         steps.input().model().set_layout(openvino.Layout("NCHW"))
         graph = steps.build()
@@ -100,9 +99,7 @@ def choose_engine(bundle: Bundle, setting: str, num_threads: int) -> EngineChoic
 
 
 def _has_bfloat16() -> bool:
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def check_bundle(bundle: Bundle) -> None:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from pipelines import storage
 from pipelines.dataset import load_manifest, manifest_uri
+from pipelines.frames import small_frame
 from pipelines.ingest.sources import FILES_SCHEMA, list_files
 from pipelines.score.config import ScoreConfig
 from pipelines.score.days import has_date, source_of
@@ -57,7 +58,7 @@ def read_day(
     source = source_of(config.source, day)
     if storage.exists(source):
         return read_everything(spark, source, staging)
-    return _read_files(spark.createDataFrame([], FILES_SCHEMA), staging)
+    return _read_files(small_frame(spark, [], FILES_SCHEMA), staging)
 
 
 def _read_files(files: DataFrame, staging: str) -> Inputs:

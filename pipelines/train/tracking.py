@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines import __version__, storage
 from pipelines.errors import ConfigError
+from pipelines.quiet_imports import import_mlflow
 from pipelines.train.config import TrainConfig
 
 EXPERIMENT = "darkroom"
@@ -17,12 +18,10 @@ def check_tracking(tracking_uri: str) -> None:
         return
     if importlib.util.find_spec("mlflow") is None:
         raise ConfigError("MLFLOW_TRACKING_URI is set, but mlflow is not installed; install darkroom[mlflow]")
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
+    mlflow = import_mlflow()
     try:
-        MlflowClient(tracking_uri).get_experiment_by_name(EXPERIMENT)
-    except MlflowException as error:
+        mlflow.MlflowClient(tracking_uri).get_experiment_by_name(EXPERIMENT)
+    except mlflow.exceptions.MlflowException as error:
         raise ConfigError(f"MLFLOW_TRACKING_URI={tracking_uri} cannot be used: {error}") from error
 
 
@@ -31,9 +30,7 @@ class MlflowRun:
 
     def __init__(self, config: TrainConfig, tracking_uri: str) -> None:
         """Take up the run that run_dir/mlflow.json names, or begin one."""
-        from mlflow import MlflowClient
-
-        self._client = MlflowClient(tracking_uri)
+        self._client = import_mlflow().MlflowClient(tracking_uri)
         place = storage.join(config.run_uri(), "mlflow.json")
         if storage.exists(place):
             self._run_id = storage.read_json(place)["run_id"]
