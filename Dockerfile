@@ -11,7 +11,7 @@ RUN apt-get update \
 WORKDIR /opt/darkroom
 # Packages first: they change less often than the code.
 COPY requirements.lock pyproject.toml README.md ./
-COPY tools/setup.sh tools/cxx17 tools/
+COPY tools/setup.sh tools/cxx17 tools/spark_classes.py tools/
 COPY pipelines/__init__.py pipelines/
 COPY jobs/__init__.py jobs/
 COPY conf conf

@@ -34,6 +34,7 @@ def submit(job: Path, words: Sequence[str], options: Sequence[str], target: str)
     environment = {
         "PYSPARK_PYTHON": sys.executable,
         **os.environ,
+        **_archived_classes(),
         "SPARK_HOME": spark_home,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
@@ -98,6 +99,15 @@ def _properties(options: Sequence[str], conf: Path) -> list[str]:
         return []
     kind = CONF_FILES.get(_value(options, "--master").split(":")[0], "local")
     return ["--properties-file", str(conf / f"{kind}.conf")]
+
+
+def _archived_classes() -> dict[str, str]:
+    """Let Java take Spark's classes from the archive that `make setup` made; where it does not fit, Java ignores it."""
+    archive = Path(sys.prefix) / "share" / "darkroom" / "spark.jsa"
+    if not archive.exists():
+        return {}
+    options = ("-XX:SharedArchiveFile=" + str(archive), "-Xlog:cds=off", "-Xlog:cds+dynamic=off")
+    return {"SPARK_SUBMIT_OPTS": " ".join([*options, os.environ.get("SPARK_SUBMIT_OPTS", "")])}
 
 
 def _archived_python(options: Sequence[str]) -> list[str]:
