@@ -17,6 +17,7 @@ def main() -> None:
     """Start as Spark's own daemon does, with what workers need imported once, and kept from the collector."""
     sys.path[:] = without_copies(sys.path)
     setattr(zipimport.zipimporter, "invalidate_caches", lambda _: None)  # noqa: B010 - as before Python 3.10
+    import pandas  # noqa: F401
     import pyspark.sql.pandas.serializers  # noqa: F401
     import torch  # noqa: F401
     from pyspark import daemon
