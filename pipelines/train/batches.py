@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
-from petastorm.arrow_reader_worker import ArrowReaderWorker
 from petastorm.errors import NoDataAvailableError
 from petastorm.fs_utils import get_filesystem_and_path_or_paths
 from petastorm.reader import Reader
@@ -20,6 +19,7 @@ from pipelines.train.augment import augment, random_of
 from pipelines.train.legacy_filesystem import legacy
 from pipelines.train.own import Augmentation
 from pipelines.train.pool import SerialPool
+from pipelines.train.row_groups import COLUMNS, GroupWorker
 
 
 class Shard(NamedTuple):
@@ -64,7 +64,7 @@ def rows_of(shard: Shard) -> Iterator[Row]:
             reader = _reader(shard)
         try:
             for group in reader:
-                yield from map(Row, group.image_id, group.label, group.image)
+                yield from map(Row, *(group[name].to_pylist() for name in COLUMNS))
         finally:
             reader.stop()
             reader.join()
@@ -80,8 +80,8 @@ def _reader(shard: Shard, **part: Any) -> Any:
     return Reader(
         filesystem,
         path,
-        schema_fields=["image_id", "label", "image"],
-        worker_class=ArrowReaderWorker,
+        schema_fields=COLUMNS,
+        worker_class=GroupWorker,
         is_batched_reader=True,
         reader_pool=SerialPool(),
         num_epochs=1,

@@ -28,7 +28,7 @@ def work(config: TrainConfig, manifest: Manifest, codes: Codes) -> dict[str, Any
 
     An error of the code is written to the run's folder: the driver must not start such a run again.
     """
-    world = World(config.tensor_fusion_mib)
+    world = World(config.tensor_fusion_mib, config.tensor_fusion_ms)
     try:
         return _work(config, manifest, codes, world)
     except Exception as error:

@@ -22,15 +22,17 @@ START_SECONDS = 300  # a busy cluster may take this long to give the task slots
 class World:
     """This process among the others of a run."""
 
-    def __init__(self, fusion_mib: int) -> None:
-        """Join the other processes; gradients travel together in buffers of `fusion_mib`."""
+    def __init__(self, fusion_mib: int, fusion_ms: float) -> None:
+        """Join the other processes; what is ready travels every `fusion_ms`, in buffers of `fusion_mib`."""
         import horovod.torch as hvd
 
-        os.environ["HOROVOD_FUSION_THRESHOLD"] = str(fusion_mib * 2**20)  # read by init alone
+        os.environ["HOROVOD_FUSION_THRESHOLD"] = str(fusion_mib * 2**20)  # both are read by init alone
+        os.environ["HOROVOD_CYCLE_TIME"] = str(fusion_ms)
         hvd.init()
         self._hvd = hvd
         self.rank, self.size = int(hvd.rank()), int(hvd.size())
         self.device = self._choose_device()
+        keep_to_share_of_cores(int(hvd.local_rank()), int(hvd.local_size()))
 
     def _choose_device(self) -> torch.device:
         """Return this process's GPU: the one that Spark gave it, else the one of its place on the machine; or the CPU.
@@ -101,6 +103,18 @@ class World:
         for name, buffer in model.named_buffers():
             if buffer.is_floating_point():
                 buffer.copy_(self._hvd.allreduce(buffer, op=self._hvd.Average, name=f"buffer.{name}"))
+
+
+def keep_to_share_of_cores(local_rank: int, local_size: int) -> None:
+    """Take every `local_size`-th of this machine's cores, so that the processes of a run do not push one another about.
+
+    Where there are fewer cores than processes, or the system knows no affinity, nothing changes.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) >= local_size:
+        os.sched_setaffinity(0, cores[local_rank::local_size])
 
 
 class HorovodBuild(NamedTuple):
