@@ -4,7 +4,6 @@ from pyspark.sql import SparkSession
 
 # Rows carry images: few of them a batch keeps the memory of a Python worker small.
 SETTINGS = {
-    "spark.python.daemon.module": "pipelines.worker_daemon",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
     "spark.sql.parquet.columnarReaderBatchSize": "256",
     "spark.sql.parquet.compression.codec": "none",
@@ -13,12 +12,14 @@ SETTINGS = {
 }
 
 
-def open_session(name: str, s3_endpoint: str = "") -> SparkSession:
+def open_session(name: str, s3_endpoint: str = "", *, network: bool = False) -> SparkSession:
     """Return the session that spark-submit's settings describe, named `darkroom NAME`.
 
-    `s3_endpoint` is the address of an S3 server other than Amazon's.
+    `s3_endpoint` is the address of an S3 server other than Amazon's. With `network`, Python workers have torch from the
+    start.
     """
-    builder = SparkSession.builder.appName(f"darkroom {name}")
+    daemon = "pipelines.network_daemon" if network else "pipelines.worker_daemon"
+    builder = SparkSession.builder.appName(f"darkroom {name}").config("spark.python.daemon.module", daemon)
     for key, value in {**SETTINGS, **_s3_settings(s3_endpoint)}.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()

@@ -4,6 +4,7 @@ Each task writes its images itself: only file names and counts go back through S
 """
 
 import functools
+import gc
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -53,6 +54,7 @@ def _write_part(batches: Iterable[pa.RecordBatch], plan: Plan) -> Iterator[pa.Re
     context = TaskContext.get()
     if not files or context is None:
         return
+    gc.freeze()  # modules stay: a collection after the task looks at its rows alone
     remote = any(storage.local_path(file["uri"]) is None for file in files)
     read = functools.partial(_read, policy=plan.policy)
     contents = map_ahead(read, files, num_threads=_READERS if remote else 0, depth=2 * _READERS)
