@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input bench-score bench-train clean
+.PHONY: help setup lock check test test-cluster test-faults test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input bench-score bench-train clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
@@ -25,7 +25,10 @@ test: setup ## Run the tests that need nothing but this machine
 	pytest --ignore tests/cluster --ignore tests/browser
 
 test-cluster: setup ## Run the tests on a real Hadoop, S3 and Spark standalone, started on loopback; needs Maven
-	pytest tests/cluster
+	pytest tests/cluster -m "not fault"
+
+test-faults: setup ## Run the tests that kill executors, drivers and servers there with kill -9
+	pytest tests/cluster -m fault
 
 test-browser: setup ## Run the tests of the pages in a real browser; needs Debian's chromium and chromium-driver
 	pytest tests/browser

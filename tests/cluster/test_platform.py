@@ -34,8 +34,12 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def platform(hdfs: str, s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Executors find the keys of S3 in a file of their machine, as on a cluster without roles."""
     assert s3
-    running = Platform(tmp_path_factory.mktemp("platform"), f"spark={YARN}", f"work={hdfs}/platform")
+    keys = tmp_path_factory.mktemp("machine") / "credentials"
+    keys.write_text("[default]\naws_access_key_id = tests\naws_secret_access_key = tests\n")
+    spark = f"{YARN} --conf spark.executorEnv.AWS_SHARED_CREDENTIALS_FILE={keys}"
+    running = Platform(tmp_path_factory.mktemp("platform"), f"spark={spark}", f"work={hdfs}/platform")
     yield running
     running.end_everything()
 
