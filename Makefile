@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test test-cluster test-faults test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input bench-score bench-train clean
+.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input bench-score bench-train clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
+TESTS ?= tests/cluster
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -24,11 +25,8 @@ check: setup ## Lint, format and types; docs build strictly
 test: setup ## Run the tests that need nothing but this machine
 	pytest --ignore tests/cluster --ignore tests/browser
 
-test-cluster: setup ## Run the tests on a real Hadoop, S3 and Spark standalone, started on loopback; needs Maven
-	pytest tests/cluster -m "not fault"
-
-test-faults: setup ## Run the tests that kill executors, drivers and servers there with kill -9
-	pytest tests/cluster -m fault
+test-cluster: setup ## Run the tests on a real Hadoop, S3 and Spark standalone, started on loopback; needs Maven; TESTS=a file of them
+	pytest $(TESTS)
 
 test-browser: setup ## Run the tests of the pages in a real browser; needs Debian's chromium and chromium-driver
 	pytest tests/browser
