@@ -19,3 +19,10 @@ def write_photos(
             pixels = np.clip(np.array(COLOURS.get(name, (99, 99, 99))) + noise, 0, 255).astype(np.uint8)
             (folder / name / f"{number:03d}.jpg").write_bytes(simplejpeg.encode_jpeg(pixels, quality=90))
     return folder
+
+
+def write_channels(folder: Path) -> Path:
+    """Write 60 photos for a training job's channel train and 12 others for validation, each a folder of that name."""
+    write_photos(folder / "train", 20)
+    write_photos(folder / "validation", 4, first=100)
+    return folder

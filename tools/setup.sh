@@ -43,12 +43,10 @@ fi
 
 # Java loads Spark's classes from an archive in half the time; pipelines/submit.py names it to each job.
 classes=.venv/share/darkroom/spark.jsa
-if [ ! -f "$classes" ]; then
-  echo "setup: keeping Spark's classes for a faster start of jobs" >&2
-  mkdir -p "$(dirname "$classes")"
-  SPARK_SUBMIT_OPTS="-XX:ArchiveClassesAtExit=$PWD/$classes -Xlog:disable" PATH=$PWD/.venv/bin:$PATH \
-    SPARK_HOME=$(echo "$PWD"/.venv/lib/python3.*/site-packages/pyspark) PYSPARK_PYTHON=$PWD/.venv/bin/python \
-    .venv/bin/spark-submit --properties-file conf/spark/local.conf tools/spark_classes.py >/dev/null 2>.venv/classes.log ||
-    echo "setup: that failed, see .venv/classes.log; jobs start some seconds slower" >&2
-fi
+echo "setup: keeping Spark's classes for a faster start of jobs" >&2
+mkdir -p "$(dirname "$classes")"
+SPARK_SUBMIT_OPTS="-XX:ArchiveClassesAtExit=$PWD/$classes -Xlog:disable" PATH=$PWD/.venv/bin:$PATH \
+  SPARK_HOME=$(echo "$PWD"/.venv/lib/python3.*/site-packages/pyspark) PYSPARK_PYTHON=$PWD/.venv/bin/python \
+  .venv/bin/spark-submit --properties-file conf/spark/local.conf tools/spark_classes.py >/dev/null 2>.venv/classes.log ||
+  echo "setup: that failed, see .venv/classes.log; jobs start some seconds slower" >&2
 cp "$lock" "$stamp"

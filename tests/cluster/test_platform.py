@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines import storage
-from tests.photos import write_photos
+from tests.photos import write_channels
 from tests.platform.running import (
     TINY,
     Platform,
@@ -26,10 +26,7 @@ YARN = "--master yarn --queue training --conf spark.driver.host=127.0.0.1"
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("channels")
-    write_photos(folder / "train", 20)
-    write_photos(folder / "validation", 4, first=100)
-    return folder
+    return write_channels(tmp_path_factory.mktemp("channels"))
 
 
 @pytest.fixture(scope="module")

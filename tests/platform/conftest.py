@@ -5,16 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.photos import write_photos
+from tests.photos import write_channels
 from tests.platform.running import Platform
 
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("channels")
-    write_photos(folder / "train", 20)
-    write_photos(folder / "validation", 4, first=100)
-    return folder
+    return write_channels(tmp_path_factory.mktemp("channels"))
 
 
 @pytest.fixture(scope="session")
