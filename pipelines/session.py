@@ -10,6 +10,8 @@ SETTINGS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.session.timeZone": "UTC",
 }
+# The processes that fork Spark's Python workers.
+WORKER_DAEMON, NETWORK_DAEMON = "pipelines.worker_daemon", "pipelines.network_daemon"
 
 
 def open_session(name: str, s3_endpoint: str = "", *, network: bool = False) -> SparkSession:
@@ -18,7 +20,7 @@ def open_session(name: str, s3_endpoint: str = "", *, network: bool = False) -> 
     `s3_endpoint` is the address of an S3 server other than Amazon's. With `network`, Python workers have torch from the
     start.
     """
-    daemon = "pipelines.network_daemon" if network else "pipelines.worker_daemon"
+    daemon = NETWORK_DAEMON if network else WORKER_DAEMON
     builder = SparkSession.builder.appName(f"darkroom {name}").config("spark.python.daemon.module", daemon)
     for key, value in {**SETTINGS, **_s3_settings(s3_endpoint)}.items():
         builder = builder.config(key, value)

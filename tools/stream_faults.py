@@ -24,12 +24,14 @@ import pyarrow.parquet as pq
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from pipelines.session import NETWORK_DAEMON, open_session
 from tools.cluster import kafka
 from tools.cluster.process import pid_of
 
 VICTIMS = ("executor", "driver", "worker", "broker", "jvm")
 HOME = Path(__file__).resolve().parent.parent
 LAST_RECORDS = 20
+LONGEST_SEARCH = 300  # seconds without one process of the kind that is to be killed
 PROGRAMS = {"executor": "CoarseGrainedExecutorBackend", "jvm": "org.apache.spark.deploy.SparkSubmit"}
 
 
@@ -75,7 +77,7 @@ class Stream:
         lines = [line.split(None, 3) for line in listed.stdout.splitlines()[1:]]
         mine = [line for line in lines if line[2] == str(self.job.pid) and len(line) == 4]
         if kind == "worker":
-            daemons = {pid for pid, _, _, words in mine if "pyspark.daemon" in words}
+            daemons = {pid for pid, _, _, words in mine if NETWORK_DAEMON in words}
             return [int(pid) for pid, parent, *_ in mine if parent in daemons]
         return [int(pid) for pid, _, _, words in mine if PROGRAMS[kind] in words and "java" in words.split()[0]]
 
@@ -133,6 +135,7 @@ def disturb(stream: Stream, target: Path, topic: Topic, kills: Iterator[str], ch
     killed: Counter[str] = Counter()
     victim = next(kills, None)
     batches = num_published(target)
+    last_kill = time.monotonic()
     while (scored := num_inputs(target)) < topic.num_records or victim:
         stream.keep_alive()
         if victim and scored > 0.8 * topic.num_records:
@@ -142,10 +145,12 @@ def disturb(stream: Stream, target: Path, topic: Topic, kills: Iterator[str], ch
             if stream.kill(victim, chance):
                 killed[victim] += 1
                 print(f"killed {victim}; {scored} of {topic.num_records} records are published", file=sys.stderr)
-                victim = next(kills, None)
+                last_kill, victim = time.monotonic(), next(kills, None)
                 if not victim:
                     topic.add(LAST_RECORDS)
             batches = num_published(target)
+        if victim and time.monotonic() - last_kill > LONGEST_SEARCH:
+            raise SystemExit(f"no {victim} to kill was found in {LONGEST_SEARCH} s")
         time.sleep(0.05)
     return killed
 
@@ -202,8 +207,6 @@ def _by_petastorm(folder: str) -> list[str]:
 
 
 def _by_spark(folder: str) -> list[str]:
-    from pipelines.session import open_session
-
     spark = open_session("count")  # it ends with this process; a test may have it open already
     return [row["key"] for row in spark.read.parquet(f"file://{folder}").select("key").collect()]
 
