@@ -4,6 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
 TESTS ?= tests/cluster
+WORKERS ?= 2
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -22,8 +23,8 @@ check: setup ## Lint, format and types; docs build strictly
 	mypy pipelines jobs tools
 	mkdocs build --strict --quiet
 
-test: setup ## Run the tests that need nothing but this machine
-	pytest --ignore tests/cluster --ignore tests/browser
+test: setup ## Run the tests that need nothing but this machine, files on WORKERS=2 processes of up to 3 GB side by side
+	pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/cluster --ignore tests/browser
 
 test-cluster: setup ## Run the tests on a real Hadoop, S3 and Spark standalone, started on loopback; needs Maven; TESTS=a file of them
 	pytest $(TESTS)
