@@ -25,10 +25,10 @@ class Done(NamedTuple):
     summary: dict[str, Any]
 
 
-def run_job(verb: str, *settings: str) -> Done:
-    """Run `darkroom VERB`; time and memory are those of all its processes."""
+def run_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> Done:
+    """Run `darkroom VERB`, on these cores alone if any are named; time and memory are those of all its processes."""
     started = time.perf_counter()
-    job = start_job(verb, *settings)
+    job = start_job(verb, *settings, cores=cores)
     with PeakMemory(job.pid) as memory:
         summary = finish_job(job)
     return Done(time.perf_counter() - started, memory.mib, summary)
@@ -50,11 +50,11 @@ def finish_job(job: "subprocess.Popen[str]") -> dict[str, Any]:
     return summary
 
 
-def ingest(photos: Path) -> Done:
+def ingest(photos: Path, cores: Sequence[int] = ()) -> Done:
     """Ingest photos anew to CACHE/dataset/NAME; every one of them has to be accepted."""
     target = CACHE / "dataset" / photos.name
     shutil.rmtree(target, ignore_errors=True)
-    done = run_job("ingest", f"source={photos}", f"target={target}")
+    done = run_job("ingest", f"source={photos}", f"target={target}", cores=cores)
     if done.summary["accepted"] != done.summary["read"]:
         raise SystemExit(f"not every photo was accepted: {done.summary}")
     return done

@@ -16,16 +16,17 @@ MADE_CLASSES, MADE_PER_CLASS = 10, 40
 def photos(folder: str, number: int) -> Path:
     """Return a folder label/photo.jpg with `number` photos, no two files with the same bytes.
 
-    The photos of `folder` (or made ones, without it) are repeated: a copy differs from its original by a JPEG comment,
-    so that it costs the same to decode, but is no duplicate. The folder is made once and kept in the cache.
+    Fewer than there are come from all classes. More are copies, which differ from their original by a JPEG comment:
+    they cost the same to decode, but are no duplicates. The folder is made once and kept in the cache.
     """
     source = Path(folder).resolve() if folder else _made()
     name = hashlib.blake2b(str(source).encode(), digest_size=4).hexdigest()
-    target = CACHE / f"photos-{name}-{number}"
+    target = CACHE / f"photos-{name}-{number}-of-all"
     if not target.exists():
         aside = target.with_suffix(".part")
         originals = sorted(file for file in source.rglob("*") if file.suffix.lower() in (".jpg", ".jpeg"))
-        for position, file in zip(range(number), itertools.cycle(originals), strict=False):
+        stride = max(1, len(originals) // number)
+        for position, file in zip(range(number), itertools.cycle(originals[::stride]), strict=False):
             place = aside / file.parent.name / f"{position:07d}.jpg"
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(_with_comment(file.read_bytes(), f"{position:07d}"))

@@ -1,10 +1,12 @@
 """Keep what was measured: one JSON line a run, and a plot of the latest."""
 
+import contextlib
 import datetime
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,20 +54,28 @@ def append(work: str, facts: dict[str, Any], command: str = "") -> dict[str, Any
 
 def draw(work: str, rates: dict[str, float]) -> None:
     """Draw the rates as bars, slowest first."""
+    names = sorted(rates, key=lambda name: rates[name])
+    colours = {"darkroom": "tab:blue", "ceiling": "lightgray"}
+    with drawing(work, height=0.5 + 0.4 * len(names)) as (axes,):
+        colour = [colours.get(name, "tab:orange") for name in names]
+        bars = axes.barh(names, [rates[name] for name in names], color=colour)
+        axes.bar_label(bars, fmt="%.0f", padding=3)
+        axes.set_xlabel("images per second")
+        axes.set_title(work)
+        axes.margins(x=0.12)
+
+
+@contextlib.contextmanager
+def drawing(name: str, columns: int = 1, height: float = 4.0) -> Iterator[Sequence[Any]]:
+    """Give axes side by side to draw on, and write them to results/NAME.png."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    names = sorted(rates, key=lambda name: rates[name])
-    colours = {"darkroom": "tab:blue", "ceiling": "lightgray"}
-    figure, axes = pyplot.subplots(figsize=(7, 0.5 + 0.4 * len(names)))
-    bars = axes.barh(names, [rates[name] for name in names], color=[colours.get(name, "tab:orange") for name in names])
-    axes.bar_label(bars, fmt="%.0f", padding=3)
-    axes.set_xlabel("images per second")
-    axes.set_title(work)
-    axes.margins(x=0.12)
-    figure.savefig(RESULTS / f"{work}.png", dpi=120, bbox_inches="tight")
+    figure, axes = pyplot.subplots(1, columns, figsize=(3 + 4 * columns, height), squeeze=False)
+    yield list(axes[0])
+    figure.savefig(RESULTS / f"{name}.png", dpi=120, bbox_inches="tight")
     pyplot.close(figure)
 
 

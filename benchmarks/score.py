@@ -101,11 +101,11 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
     )
 
 
-def score(source: Path, model: Path) -> Done:
+def score(source: Path, model: Path, cores: Sequence[int] = ()) -> Done:
     """Run `darkroom score` anew."""
     target = CACHE / "scored"
     shutil.rmtree(target, ignore_errors=True)
-    done = run_job("score", f"source={source}", f"model={model}", f"target={target}")
+    done = run_job("score", f"source={source}", f"model={model}", f"target={target}", cores=cores)
     if done.summary["predicted"] != done.summary["inputs"]:
         raise SystemExit(f"not every photo was scored: {done.summary}")
     return done

@@ -1,7 +1,8 @@
 """Training on two processes: darkroom against twice one process alone, and against torch's DDP over gloo.
 
-Every process has a core to itself, the one alone too, and as many photos of its own. The second epoch counts. What two
-processes lose to one another is told apart: two runs of one process at the same time share the machine, but say
+Every process has a core to itself, the one alone too, and as many photos of its own. The first epoch warms up, the best
+of the others counts: in step, the slower of two processes sets the pace, and on a shared host one often is slower. What
+two processes lose to one another is told apart: two runs of one process at the same time share the machine, but say
 nothing to each other; what Horovod's processes take longer than those is communication and waiting.
 """
 
@@ -17,7 +18,7 @@ from benchmarks.peers import venv
 from benchmarks.photos import CACHE, photos
 from benchmarks.results import keep, say
 
-EPOCHS = 2
+EPOCHS = 4
 EXCHANGES = ("gradient_compression=fp16", "backward_passes_per_step=4")
 CONFIGURED = {
     "darkroom": "num_threads=1, AdamW, channels last, Horovod over gloo",
@@ -31,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
     parser.add_argument("--network", default="resnet18", help="a network of torchvision")
-    parser.add_argument("--number", type=int, default=96, help="photos of an epoch in each process")
+    parser.add_argument("--number", type=int, default=64, help="photos of an epoch in each process")
     parser.add_argument("--batch", type=int, default=16, help="photos of a step in each process")
     words = parser.parse_args()
     first, second = all_cores()[:2]
@@ -87,7 +88,7 @@ def _rate(target: Path) -> float:
     history: list[dict[str, Any]] = json.loads(
         target.with_name(f"{target.name}-run").joinpath("metrics.json").read_text()
     )
-    return float(history[-1]["images_per_second"])
+    return max(float(epoch["images_per_second"]) for epoch in history[1:])
 
 
 if __name__ == "__main__":

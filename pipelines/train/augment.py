@@ -5,6 +5,7 @@ The three levels and their ranges are those of SageMaker's image classification
 """
 
 import hashlib
+import threading
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,26 @@ HUE, SATURATION, LIGHTNESS = 36 / 180, 50 / 255, 50 / 255
 ROTATION_DEGREES, SHEAR, ASPECT = 10.0, 0.1, 0.25
 
 
+class _OfThread(threading.local):
+    """Each thread's generator, and what its state is at the start of a stream."""
+
+    def __init__(self) -> None:
+        self.generator = np.random.Generator(np.random.Philox(key=0))
+        self.start = self.generator.bit_generator.state
+
+
+_of_thread = _OfThread()
+
+
 def random_of(seed: int, epoch: int, image_id: str) -> np.random.Generator:
-    """Return the randomness of one image in one epoch."""
-    key = f"{seed} {epoch} {image_id}".encode()
-    digest = hashlib.blake2b(key, digest_size=8).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest)))  # made in half the time of default_rng's
+    """Return the randomness of one image in one epoch, good until this thread asks for the next.
+
+    It is that of `Philox(key)`, without making one: that takes 20 microseconds, a thirtieth of an image's time.
+    """
+    digest = hashlib.blake2b(f"{seed} {epoch} {image_id}".encode(), digest_size=8).digest()
+    _of_thread.start["state"]["key"][0] = int.from_bytes(digest)
+    _of_thread.generator.bit_generator.state = _of_thread.start
+    return _of_thread.generator
 
 
 def augment(

@@ -14,7 +14,7 @@ from pipelines import storage
 from pipelines.ahead import map_ahead
 from pipelines.dataset import split_uri
 from pipelines.images.decode import decode_canonical
-from pipelines.model.preprocess import Preprocessing, resize_square, stack, to_input
+from pipelines.model.preprocess import Preprocessing, resize_square, to_input
 from pipelines.train.augment import augment, random_of
 from pipelines.train.legacy_filesystem import legacy
 from pipelines.train.own import Augmentation
@@ -107,8 +107,10 @@ def batches_of(
     chunks = iter(lambda: list(islice(rows, batch_size)), [])
 
     def load(chunk: list[Row]) -> Batch:
-        images = [_view(row, shard, preprocessing, own) for row in chunk]
-        return Batch(stack(images), torch.tensor([int(row.label) for row in chunk]))
+        pixels = torch.empty((len(chunk), preprocessing.crop_px, preprocessing.crop_px, 3), dtype=torch.uint8)
+        for place, row in zip(pixels, chunk, strict=True):  # at once, while the view is in the core's cache
+            place.copy_(_view(row, shard, preprocessing, own).permute(1, 2, 0))
+        return Batch(pixels.permute(0, 3, 1, 2), torch.tensor([int(row.label) for row in chunk]))
 
     yield from map_ahead(load, chunks, num_threads=num_threads, depth=num_threads + 1, begin=_stay_alone)
 

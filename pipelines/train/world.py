@@ -100,9 +100,11 @@ class World:
 
     def average_buffers(self, model: nn.Module) -> None:
         """Make the running statistics of batch normalisation the same everywhere: their mean."""
-        for name, buffer in model.named_buffers():
-            if buffer.is_floating_point():
-                buffer.copy_(self._hvd.allreduce(buffer, op=self._hvd.Average, name=f"buffer.{name}"))
+        buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
+        if buffers:
+            means = self._hvd.grouped_allreduce(buffers, op=self._hvd.Average, name="buffers")
+            for buffer, mean in zip(buffers, means, strict=True):
+                buffer.copy_(mean)
 
 
 def keep_to_share_of_cores(local_rank: int, local_size: int) -> None:
