@@ -138,6 +138,23 @@ def test_a_transform_job_answers_for_each_of_500_photos_or_lists_it_as_a_reject(
     assert json.loads(reject)["file"] == "red/000.jpg"
 
 
+def test_a_transform_job_is_stopped(platform: Platform, trained: dict[str, Any], photos: Path, tmp_path: Path) -> None:
+    client = platform.client("sagemaker")
+    create_model(client, "halted", trained["ModelArtifacts"]["S3ModelArtifacts"])
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"file://{photos}/train"}}
+    client.create_transform_job(
+        TransformJobName="halted",
+        ModelName="halted",
+        TransformInput={"DataSource": source, "ContentType": "application/x-image"},
+        TransformOutput={"S3OutputPath": f"file://{tmp_path}/answers"},
+        TransformResources={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
+    )
+    client.stop_transform_job(TransformJobName="halted")
+    client.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName="halted", WaiterConfig=TINY)
+    assert client.describe_transform_job(TransformJobName="halted")["TransformJobStatus"] == "Stopped"
+    assert not list(tmp_path.rglob("*.out"))
+
+
 def test_a_job_outlives_a_killed_platform_and_runs_once(platform: Platform, photos: Path, output: Path) -> None:
     client = platform.client("sagemaker")
     client.create_training_job(**training("survivor", both_channels(photos), output, epochs="6"))

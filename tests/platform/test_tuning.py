@@ -60,6 +60,26 @@ def test_a_tuning_job_ends_with_its_best_training_job(platform: Platform, photos
     assert jobs[0]["TunedHyperParameters"].items() <= training_job["HyperParameters"].items()
 
 
+def test_a_stopped_tuning_job_stops_its_trainings(platform: Platform, photos: Path, tmp_path: Path) -> None:
+    client = platform.client("sagemaker")
+    asked = request("halted", photos, tmp_path)
+    asked["TrainingJobDefinition"]["StaticHyperParameters"]["epochs"] = "100000"
+    client.create_hyper_parameter_tuning_job(**asked)
+    of_it = {"HyperParameterTuningJobName": "halted"}
+
+    def trainings() -> Any:
+        return client.list_training_jobs_for_hyper_parameter_tuning_job(**of_it)["TrainingJobSummaries"]
+
+    def status() -> Any:
+        return client.describe_hyper_parameter_tuning_job(**of_it)["HyperParameterTuningJobStatus"]
+
+    wait_until(trainings, "training")
+    client.stop_hyper_parameter_tuning_job(**of_it)
+    wait_until(lambda: status() not in ("InProgress", "Stopping"), "end of the tuning job")
+    assert status() == "Stopped"
+    assert {job["TrainingJobStatus"] for job in trainings()} == {"Stopped"}
+
+
 def test_a_range_that_the_algorithm_does_not_take_is_refused(platform: Platform, photos: Path, tmp_path: Path) -> None:
     ranges = {"ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.1", "MaxValue": "5"}]}
     with pytest.raises(ClientError, match="hyperparameter learning_rate='5': Input should be less than or equal to 1"):
