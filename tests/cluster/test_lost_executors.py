@@ -84,7 +84,7 @@ def test_ingest_without_its_driver_says_so_and_the_same_command_completes_it(
     kills.kill_when(job, lambda: storage.exists(listed), kills.application_master)
     _, stderr = finish(job, exit_code=1)
     assert "the driver left no result" in stderr
-    assert storage.names(f"{hdfs}/ingested-twice") in ([], ["_lock", "_staging"])
+    assert set(storage.names(f"{hdfs}/ingested-twice")) <= {"_lock", "_staging"}  # Python may be clearing up
     darkroom("ingest", *words)
     assert_is_the_undisturbed_dataset(undisturbed, f"{hdfs}/ingested-twice")
 
