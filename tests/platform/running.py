@@ -105,6 +105,18 @@ def training(name: str, channels: list[dict[str, Any]], output: Path, **hyperpar
     }
 
 
+def transform(name: str, photos: Path, output: Path) -> dict[str, Any]:
+    """Return a request to classify all photos of a folder with the model of the job's name."""
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"file://{photos}"}}
+    return {
+        "TransformJobName": name,
+        "ModelName": name,
+        "TransformInput": {"DataSource": source, "ContentType": "application/x-image"},
+        "TransformOutput": {"S3OutputPath": f"file://{output}"},
+        "TransformResources": {"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
+    }
+
+
 def both_channels(photos: Path) -> list[dict[str, Any]]:
     return [channel(name, f"file://{photos}/{name}") for name in ("train", "validation")]
 

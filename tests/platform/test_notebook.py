@@ -21,6 +21,7 @@ from tests.platform.running import (
     deploy,
     invoke,
     training,
+    transform,
     variant,
     wait_for_end,
     wait_until,
@@ -119,14 +120,7 @@ def test_a_transform_job_answers_for_each_of_500_photos_or_lists_it_as_a_reject(
     create_model(client, "transform", trained["ModelArtifacts"]["S3ModelArtifacts"])
     photos = write_photos(tmp_path / "photos", 167)
     (photos / "red" / "000.jpg").write_text("no photo")
-    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"file://{photos}"}}
-    client.create_transform_job(
-        TransformJobName="transform",
-        ModelName="transform",
-        TransformInput={"DataSource": source, "ContentType": "application/x-image"},
-        TransformOutput={"S3OutputPath": f"file://{tmp_path}/answers"},
-        TransformResources={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
-    )
+    client.create_transform_job(**transform("transform", photos, tmp_path / "answers"))
     client.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName="transform", WaiterConfig=TINY)
     assert client.describe_transform_job(TransformJobName="transform")["TransformJobStatus"] == "Completed"
     written = {str(file.relative_to(tmp_path / "answers")) for file in (tmp_path / "answers").rglob("*.out")}
@@ -141,14 +135,7 @@ def test_a_transform_job_answers_for_each_of_500_photos_or_lists_it_as_a_reject(
 def test_a_transform_job_is_stopped(platform: Platform, trained: dict[str, Any], photos: Path, tmp_path: Path) -> None:
     client = platform.client("sagemaker")
     create_model(client, "halted", trained["ModelArtifacts"]["S3ModelArtifacts"])
-    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"file://{photos}/train"}}
-    client.create_transform_job(
-        TransformJobName="halted",
-        ModelName="halted",
-        TransformInput={"DataSource": source, "ContentType": "application/x-image"},
-        TransformOutput={"S3OutputPath": f"file://{tmp_path}/answers"},
-        TransformResources={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
-    )
+    client.create_transform_job(**transform("halted", photos / "train", tmp_path / "answers"))
     client.stop_transform_job(TransformJobName="halted")
     client.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName="halted", WaiterConfig=TINY)
     assert client.describe_transform_job(TransformJobName="halted")["TransformJobStatus"] == "Stopped"
