@@ -25,8 +25,9 @@ def photos(folder: str, number: int) -> Path:
     if not target.exists():
         aside = target.with_suffix(".part")
         originals = sorted(file for file in source.rglob("*") if file.suffix.lower() in (".jpg", ".jpeg"))
-        stride = max(1, len(originals) // number)
-        for position, file in zip(range(number), itertools.cycle(originals[::stride]), strict=False):
+        step = max(1.0, len(originals) / number)  # evenly over the sorted folders, however many are asked for
+        for position in range(number):
+            file = originals[int(position * step) % len(originals)]
             place = aside / file.parent.name / f"{position:07d}.jpg"
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(_with_comment(file.read_bytes(), f"{position:07d}"))
