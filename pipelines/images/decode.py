@@ -83,11 +83,20 @@ def _flatten(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def resize(pixels: Pixels, height_px: int, width_px: int, interpolation: str = "bilinear") -> Pixels:
-    """Resize uint8 (H, W, 3) with antialiasing, bilinear or bicubic."""
+def resize(
+    pixels: Pixels, height_px: int, width_px: int, interpolation: str = "bilinear", out: Pixels | None = None
+) -> Pixels:
+    """Resize uint8 (H, W, 3) with antialiasing, bilinear or bicubic; return `out` if it is given, written to at once.
+
+    It is `torch.nn.functional.interpolate`, which has no `out`: a copy less where a batch is filled.
+    """
     import torch  # takes seconds, and most photos of a dataset may be small enough as they are
 
+    small = np.empty((height_px, width_px, 3), np.uint8) if out is None else out
     # In this order of axes torch sees that the channels come last, and takes its vector code.
-    images = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
-    small = torch.nn.functional.interpolate(images, (height_px, width_px), mode=interpolation, antialias=True)
-    return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())
+    source, target = (
+        torch.from_numpy(array)[None].permute(0, 3, 1, 2) for array in (np.ascontiguousarray(pixels), small)
+    )
+    operator = getattr(torch.ops.aten, f"_upsample_{interpolation}2d_aa").out
+    operator(source, (height_px, width_px), False, None, None, out=target)
+    return small

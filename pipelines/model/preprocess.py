@@ -31,7 +31,7 @@ class Preprocessing(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-def to_input(pixels: Pixels, preprocessing: Preprocessing) -> torch.Tensor:
+def to_input(pixels: Pixels, preprocessing: Preprocessing, out: Pixels | None = None) -> torch.Tensor:
     """Cut the central square of uint8 (H, W, 3) and resize it to uint8 (3, crop_px, crop_px).
 
     The same as resizing the short side to `resize_px` and cropping, but the cut comes first: a strip of
@@ -42,17 +42,20 @@ def to_input(pixels: Pixels, preprocessing: Preprocessing) -> torch.Tensor:
     side = max(1, round(min(height_px, width_px) * share))
     top, left = (height_px - side) // 2, (width_px - side) // 2
     square = pixels[top : top + side, left : left + side]
-    return resize_square(square, preprocessing.crop_px, preprocessing.interpolation)
+    return resize_square(square, preprocessing.crop_px, preprocessing.interpolation, out)
 
 
-def resize_square(pixels: Pixels, side_px: int, interpolation: str) -> torch.Tensor:
+def resize_square(pixels: Pixels, side_px: int, interpolation: str, out: Pixels | None = None) -> torch.Tensor:
     """Resize uint8 (H, W, 3) to uint8 (3, side_px, side_px) with antialiasing; the aspect ratio may change.
 
-    In memory the channels come last, as they do in `stack`.
+    In memory the channels come last, as they do in `stack`; `out`, uint8 (side_px, side_px, 3), is that memory.
     """
-    if pixels.shape[:2] != (side_px, side_px):
-        pixels = resize(pixels, side_px, side_px, interpolation)
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
+    square = np.empty((side_px, side_px, 3), np.uint8) if out is None else out
+    if pixels.shape == square.shape:
+        square[:] = pixels
+    else:
+        resize(pixels, side_px, side_px, interpolation, square)
+    return torch.from_numpy(square).permute(2, 0, 1)
 
 
 def stack(images: Sequence[torch.Tensor]) -> torch.Tensor:

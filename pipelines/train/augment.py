@@ -6,11 +6,11 @@ The three levels and their ranges are those of SageMaker's image classification
 
 import hashlib
 import threading
-from typing import Any
 
 import numpy as np
 import torch
 
+from pipelines.images.decode import Pixels
 from pipelines.model.preprocess import resize_square
 
 SMALLEST_CROP = 0.6  # of the short side
@@ -40,21 +40,20 @@ def random_of(seed: int, epoch: int, image_id: str) -> np.random.Generator:
     return _of_thread.generator
 
 
-def augment(
-    pixels: np.ndarray[Any, Any], level: str, side_px: int, interpolation: str, random: np.random.Generator
-) -> torch.Tensor:
-    """Turn uint8 (H, W, 3) into a random view uint8 (3, side_px, side_px).
+def augment(pixels: Pixels, level: str, interpolation: str, random: np.random.Generator, out: Pixels) -> None:
+    """Write a random view of uint8 (H, W, 3) to `out`, uint8 (S, S, 3).
 
     `crop`: a random rectangle, mirrored half of the time. `crop_color`: hue, saturation and lightness too.
     `crop_color_transform`: rotation, shear and aspect ratio too.
     """
     aspect = 1 + random.uniform(-ASPECT, ASPECT) if level == "crop_color_transform" else 1.0
-    image = resize_square(_random_crop(pixels, aspect, random), side_px, interpolation)
+    view = resize_square(_random_crop(pixels, aspect, random), len(out), interpolation, out)  # (3, S, S), in `out`
     if random.random() < 0.5:
-        image = image.flip(-1)
+        view.copy_(view.flip(-1))
     if level == "crop_color_transform":
-        image = _transform(image, random)
-    return image if level == "crop" else _recolour(image, random)
+        view.copy_(_transform(view, random))
+    if level != "crop":
+        view.copy_(_recolour(view, random))
 
 
 def _transform(image: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
@@ -74,7 +73,7 @@ def _recolour(image: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
     return brighter
 
 
-def _random_crop(pixels: np.ndarray[Any, Any], aspect: float, random: np.random.Generator) -> np.ndarray[Any, Any]:
+def _random_crop(pixels: Pixels, aspect: float, random: np.random.Generator) -> Pixels:
     """Cut a rectangle of at least 0.6 of the short side, `aspect` times as wide as high; a view."""
     height_px, width_px = pixels.shape[:2]
     side = min(height_px, width_px) * random.uniform(SMALLEST_CROP, 1.0)

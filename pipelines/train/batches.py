@@ -13,7 +13,7 @@ from petastorm.reader import Reader
 from pipelines import storage
 from pipelines.ahead import map_ahead
 from pipelines.dataset import split_uri
-from pipelines.images.decode import decode_canonical
+from pipelines.images.decode import Pixels, decode_canonical
 from pipelines.model.preprocess import Preprocessing, resize_square, to_input
 from pipelines.train.augment import augment, random_of
 from pipelines.train.legacy_filesystem import legacy
@@ -108,8 +108,8 @@ def batches_of(
 
     def load(chunk: list[Row]) -> Batch:
         pixels = torch.empty((len(chunk), preprocessing.crop_px, preprocessing.crop_px, 3), dtype=torch.uint8)
-        for place, row in zip(pixels, chunk, strict=True):  # at once, while the view is in the core's cache
-            place.copy_(_view(row, shard, preprocessing, own).permute(1, 2, 0))
+        for row, out in zip(chunk, pixels.numpy(), strict=True):
+            _write_view(row, shard, preprocessing, own, out)
         return Batch(pixels.permute(0, 3, 1, 2), torch.tensor([int(row.label) for row in chunk]))
 
     yield from map_ahead(load, chunks, num_threads=num_threads, depth=num_threads + 1, begin=_stay_alone)
@@ -123,12 +123,13 @@ def _stay_alone() -> None:
     torch.set_num_threads(1)
 
 
-def _view(row: Row, shard: Shard, preprocessing: Preprocessing, own: Augmentation | None) -> torch.Tensor:
-    """Decode a row; of a training image a random view."""
+def _write_view(row: Row, shard: Shard, preprocessing: Preprocessing, own: Augmentation | None, out: Pixels) -> None:
+    """Decode a row to its place in a batch; of a training image a random view."""
     pixels = decode_canonical(row.image)
     random = random_of(shard.seed, shard.epoch, row.image_id)
     if own:
-        return resize_square(own(pixels, random), preprocessing.crop_px, preprocessing.interpolation)
-    if shard.augmentation == "none":
-        return to_input(pixels, preprocessing)
-    return augment(pixels, shard.augmentation, preprocessing.crop_px, preprocessing.interpolation, random)
+        resize_square(own(pixels, random), preprocessing.crop_px, preprocessing.interpolation, out)
+    elif shard.augmentation == "none":
+        to_input(pixels, preprocessing, out)
+    else:
+        augment(pixels, shard.augmentation, preprocessing.interpolation, random, out)
