@@ -67,7 +67,7 @@ def train_epoch(
             for parameter in model.parameters():
                 if parameter.requires_grad:
                     parameter.grad = torch.zeros_like(parameter)
-        optimizer.step()
+        world.step(optimizer)
         steps_so_far, rows_so_far = steps_so_far + 1, rows_so_far + int(rows)
     loss, hits = world.sum(sums.tolist(), "train")
     return Pass(rows_so_far, loss / max(rows_so_far, 1), hits / max(rows_so_far, 1), stopped)

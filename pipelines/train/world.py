@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from torch import nn
 
 from pipelines.errors import ConfigError
 
+POLL_SECONDS = 0.0005
 START_SECONDS = 300  # a busy cluster may take this long to give the task slots
 
 
@@ -82,8 +84,21 @@ class World:
     def sum(self, values: list[float], name: str) -> list[float]:
         """Return the sums of `values` over all processes, in float64."""
         tensor = torch.tensor(values, dtype=torch.float64)
-        total: list[float] = self._hvd.allreduce(tensor, op=self._hvd.Sum, name=name).tolist()
+        handle = self._hvd.allreduce_async(tensor, op=self._hvd.Sum, name=name)
+        self._wait([handle])
+        total: list[float] = self._hvd.synchronize(handle).tolist()
         return total
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Step with the sums of all processes' gradients; `optimizer` is what `share` returned."""
+        self._wait([handle for handle, _ in getattr(optimizer, "_handles", {}).values() if isinstance(handle, int)])
+        optimizer.step()
+
+    def _wait(self, handles: list[int]) -> None:
+        """Sleep until the exchanges are done: Horovod's own wait takes half of a core from the threads that do them."""
+        for handle in handles:
+            while not self._hvd.poll(handle):
+                time.sleep(POLL_SECONDS)
 
     def gather(self, parts: list[torch.Tensor]) -> torch.Tensor | None:
         """Return the rows of all processes on rank 0, None elsewhere; `parts` are float32 (N, K), maybe none."""
