@@ -94,9 +94,8 @@ def resize(
 
     small = np.empty((height_px, width_px, 3), np.uint8) if out is None else out
     # In this order of axes torch sees that the channels come last, and takes its vector code.
-    source, target = (
-        torch.from_numpy(array)[None].permute(0, 3, 1, 2) for array in (np.ascontiguousarray(pixels), small)
-    )
+    source = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
+    target = torch.from_numpy(small)[None].permute(0, 3, 1, 2)
     operator = getattr(torch.ops.aten, f"_upsample_{interpolation}2d_aa").out
     operator(source, (height_px, width_px), False, None, None, out=target)
     return small

@@ -34,6 +34,7 @@ class Preprocessing(BaseModel):
 def to_input(pixels: Pixels, preprocessing: Preprocessing, out: Pixels | None = None) -> torch.Tensor:
     """Cut the central square of uint8 (H, W, 3) and resize it to uint8 (3, crop_px, crop_px).
 
+    `out`, uint8 (crop_px, crop_px, 3), is its memory if it is given.
     The same as resizing the short side to `resize_px` and cropping, but the cut comes first: a strip of
     20000 x 2 px never becomes large.
     """
@@ -42,20 +43,21 @@ def to_input(pixels: Pixels, preprocessing: Preprocessing, out: Pixels | None = 
     side = max(1, round(min(height_px, width_px) * share))
     top, left = (height_px - side) // 2, (width_px - side) // 2
     square = pixels[top : top + side, left : left + side]
-    return resize_square(square, preprocessing.crop_px, preprocessing.interpolation, out)
+    side_px = preprocessing.crop_px
+    place = np.empty((side_px, side_px, 3), np.uint8) if out is None else out
+    return resize_square(square, preprocessing.interpolation, place)
 
 
-def resize_square(pixels: Pixels, side_px: int, interpolation: str, out: Pixels | None = None) -> torch.Tensor:
-    """Resize uint8 (H, W, 3) to uint8 (3, side_px, side_px) with antialiasing; the aspect ratio may change.
+def resize_square(pixels: Pixels, interpolation: str, out: Pixels) -> torch.Tensor:
+    """Resize uint8 (H, W, 3) to `out`, uint8 (S, S, 3), with antialiasing; the aspect ratio may change.
 
-    In memory the channels come last, as they do in `stack`; `out`, uint8 (side_px, side_px, 3), is that memory.
+    Returns `out` as uint8 (3, S, S): in memory the channels come last, as they do in `stack`.
     """
-    square = np.empty((side_px, side_px, 3), np.uint8) if out is None else out
-    if pixels.shape == square.shape:
-        square[:] = pixels
+    if pixels.shape == out.shape:
+        out[:] = pixels
     else:
-        resize(pixels, side_px, side_px, interpolation, square)
-    return torch.from_numpy(square).permute(2, 0, 1)
+        resize(pixels, len(out), len(out), interpolation, out)
+    return torch.from_numpy(out).permute(2, 0, 1)
 
 
 def stack(images: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -47,7 +47,7 @@ def augment(pixels: Pixels, level: str, interpolation: str, random: np.random.Ge
     `crop_color_transform`: rotation, shear and aspect ratio too.
     """
     aspect = 1 + random.uniform(-ASPECT, ASPECT) if level == "crop_color_transform" else 1.0
-    view = resize_square(_random_crop(pixels, aspect, random), len(out), interpolation, out)  # (3, S, S), in `out`
+    view = resize_square(_random_crop(pixels, aspect, random), interpolation, out)  # (3, S, S), in `out`
     if random.random() < 0.5:
         view.copy_(view.flip(-1))
     if level == "crop_color_transform":

@@ -128,7 +128,7 @@ def _write_view(row: Row, shard: Shard, preprocessing: Preprocessing, own: Augme
     pixels = decode_canonical(row.image)
     random = random_of(shard.seed, shard.epoch, row.image_id)
     if own:
-        resize_square(own(pixels, random), preprocessing.crop_px, preprocessing.interpolation, out)
+        resize_square(own(pixels, random), preprocessing.interpolation, out)
     elif shard.augmentation == "none":
         to_input(pixels, preprocessing, out)
     else:

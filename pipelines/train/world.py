@@ -85,20 +85,25 @@ class World:
         """Return the sums of `values` over all processes, in float64."""
         tensor = torch.tensor(values, dtype=torch.float64)
         handle = self._hvd.allreduce_async(tensor, op=self._hvd.Sum, name=name)
-        self._wait([handle])
-        total: list[float] = self._hvd.synchronize(handle).tolist()
+        total: list[float] = self._result(handle).tolist()
         return total
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
         """Step with the sums of all processes' gradients; `optimizer` is what `share` returned."""
-        self._wait([handle for handle, _ in getattr(optimizer, "_handles", {}).values() if isinstance(handle, int)])
+        for handle, _ in optimizer._handles.values():  # type: ignore[attr-defined]
+            if isinstance(handle, int):  # None: begins in the step
+                self._wait(handle)
         optimizer.step()
 
-    def _wait(self, handles: list[int]) -> None:
-        """Sleep until the exchanges are done: Horovod's own wait takes half of a core from the threads that do them."""
-        for handle in handles:
-            while not self._hvd.poll(handle):
-                time.sleep(POLL_SECONDS)
+    def _wait(self, handle: int) -> None:
+        """Sleep until an exchange is done: Horovod's own wait takes half of a core from the threads that do it."""
+        while not self._hvd.poll(handle):
+            time.sleep(POLL_SECONDS)
+
+    def _result(self, handle: int) -> Any:
+        """Return what an exchange has brought."""
+        self._wait(handle)
+        return self._hvd.synchronize(handle)
 
     def gather(self, parts: list[torch.Tensor]) -> torch.Tensor | None:
         """Return the rows of all processes on rank 0, None elsewhere; `parts` are float32 (N, K), maybe none."""
@@ -117,8 +122,8 @@ class World:
         """Make the running statistics of batch normalisation the same everywhere: their mean."""
         buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
         if buffers:
-            means = self._hvd.grouped_allreduce(buffers, op=self._hvd.Average, name="buffers")
-            for buffer, mean in zip(buffers, means, strict=True):
+            handle = self._hvd.grouped_allreduce_async(buffers, op=self._hvd.Average, name="buffers")
+            for buffer, mean in zip(buffers, self._result(handle), strict=True):
                 buffer.copy_(mean)
 
 

@@ -11,9 +11,17 @@ PLAIN = np.full((40, 60, 3), (10, 100, 200), np.uint8)
 LEVELS = ("crop", "crop_color", "crop_color_transform")
 
 
-def view(level: str, pixels: Pixels = PIXELS, *, seed: int = 0, epoch: int = 0, image_id: str = "a") -> Pixels:
+def view(
+    level: str,
+    pixels: Pixels = PIXELS,
+    *,
+    interpolation: str = "bilinear",
+    seed: int = 0,
+    epoch: int = 0,
+    image_id: str = "a",
+) -> Pixels:
     out = np.zeros((24, 24, 3), np.uint8)
-    augment(pixels, level, "bilinear", random_of(seed, epoch, image_id), out)
+    augment(pixels, level, interpolation, random_of(seed, epoch, image_id), out)
     return out
 
 
@@ -46,6 +54,7 @@ def test_half_of_the_views_are_mirrored() -> None:
     assert 70 < sum(int(one[0, 0, 0] > one[0, -1, 0]) for one in views) < 130
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("level", LEVELS)
-def test_one_pixel_is_enough(level: str) -> None:
-    assert view(level, PLAIN[:1, :1]).all()
+def test_one_pixel_is_enough(level: str, interpolation: str) -> None:
+    assert view(level, PLAIN[:1, :1], interpolation=interpolation).all()
