@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input bench-scale bench-score bench-train clean
+.PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input bench-scale-ingest bench-scale-score bench-score bench-train clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 SERVICES ?=
@@ -53,8 +53,11 @@ bench-ingest: setup ## Measure ingest against a bare loop, Ray Data and Daft; IM
 bench-input: setup ## Measure training input against a bare loop and four loaders
 	python -m benchmarks.input --images "$(IMAGES)"
 
-bench-scale: setup ## Measure ingest and score of 3,000 to 100,000 photos, on all cores and on one
-	python -m benchmarks.scale --images "$(IMAGES)"
+bench-scale-ingest: setup ## Measure ingest of 3,000 to 100,000 photos on all cores, and of 10,000 on one
+	python -m benchmarks.scale ingest --images "$(IMAGES)"
+
+bench-scale-score: setup ## Measure score of as many
+	python -m benchmarks.scale score --images "$(IMAGES)"
 
 bench-score: setup ## Measure score against the engine alone, Ray Data and predict_batch_udf
 	python -m benchmarks.score --images "$(IMAGES)"

@@ -1,105 +1,116 @@
-"""Cost as it grows: ingest and score of 3,000, 30,000 and 100,000 photos, on all cores and on one.
+"""Cost as it grows: ingest or score of 3,000, 30,000 and 100,000 photos on all cores, of 3,000 and 20,000 on one.
 
-A tiny network scores, so that the frame around it is what is measured. The time of a run on few photos is taken out;
-it and the runs on the fewest photos are the better of two. Memory is the proportional set size of a job's processes
-at its peak.
+The cost of an image is that of each further one, from one number of photos to the next: start-up drops out. A shared
+host's cores change their speed within seconds: a cost is therefore told in milliseconds of a core, and relative to what
+the bare loop of decode, resize and encode takes on the same cores at the same time (benchmarks/pace.py). A tiny network
+scores, so that the frame around it is measured. Memory is the proportional set size of a job's processes at its peak.
 """
 
 import argparse
+import functools
+import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import torch
 
 from benchmarks.jobs import Done, all_cores, ingest
 from benchmarks.models import bundle
-from benchmarks.photos import CACHE, photos
+from benchmarks.pace import Pace
+from benchmarks.photos import CACHE, files, photos
+from benchmarks.pixels import shrink
 from benchmarks.results import append, drawing, say
 from benchmarks.score import score
 
-FEW, TINY, TINY_PX = 64, "small_resnet20", 32
+TINY, TINY_PX = "small_resnet20", 32
+Work = Callable[[Path, list[int]], Done]
+
+
+class Run(NamedTuple):
+    """A job on so many images and cores, its memory, and a core's time for a photo in the bare loop meanwhile."""
+
+    images: int
+    cores: int
+    seconds: float
+    bare_loop_ms: float
+    peak_mib: int
 
 
 def main() -> None:
-    """Measure all of them and keep the result."""
+    """Measure one job and keep the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", choices=("ingest", "score"), help="which job")
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
     parser.add_argument("--numbers", type=int, nargs="+", default=[3_000, 30_000, 100_000], help="photos on all cores")
-    parser.add_argument("--one-core", type=int, default=30_000, help="photos on one core")
+    parser.add_argument("--one-core", type=int, nargs="+", default=[3_000, 20_000], help="photos on one core")
     words = parser.parse_args()
+    torch.set_num_threads(1)  # of the bare loop
     cores = all_cores()
-    runs = measure(words.images, words.numbers, cores) + measure(words.images, [words.one_core], cores[:1])
-    draw(runs)
+    work: Work = ingest if words.work == "ingest" else functools.partial(score_dataset, words.images)
+    on_all, on_one = (
+        [run(work, photos(words.images, number), number, chosen) for number in numbers]
+        for numbers, chosen in ((words.numbers, cores), (words.one_core, cores[:1]))
+    )
+    steps = [cost(*pair) for runs in (on_all, on_one) for pair in itertools.pairwise(runs)]
+    draw(words.work, steps, on_all)
     append(
-        "scale",
+        f"scale-{words.work}",
         {
-            "runs": runs,
-            "spread": {work: spread(runs, work) for work in ("ingest", "score")},
+            "cost": steps,
+            "spread": {value: spread([step[value] for step in steps]) for value in ("core_ms", "relative")}
+            | {"peak_mib": spread([run.peak_mib for run in on_all])},
+            "runs": [run._asdict() for run in on_all + on_one],
             "photos": (words.images and Path(words.images).name) or "made",
-            "network": f"{TINY}, {TINY_PX} px",
+            "network": f"{TINY}, {TINY_PX} px" if words.work == "score" else "none",
         },
     )
 
 
-def measure(images: str, numbers: list[int], cores: list[int]) -> list[dict[str, Any]]:
-    """Ingest and score each number of photos on the cores."""
-    few = photos(images, FEW)
-    model = bundle(TINY, few, TINY_PX)
-    jobs: dict[str, Callable[[Path], Done]] = {
-        "ingest": lambda folder: ingest(folder, cores=cores),
-        "score": lambda folder: score(CACHE / "dataset" / folder.name, model, cores=cores),  # which ingest has made
-    }
-    runs = []
-    start_up = {work: best_of_two(job, few) for work, job in jobs.items()}
-    for number in numbers:
-        folder = photos(images, number)
-        for work, job in jobs.items():
-            done = best_of_two(job, folder) if number == min(numbers) else job(folder)
-            seconds = done.seconds - start_up[work].seconds
-            runs.append(
-                {
-                    "work": work,
-                    "images": number,
-                    "cores": len(cores),
-                    "images_per_second": round((number - FEW) / seconds, 1),
-                    "core_ms_per_image": round(seconds * len(cores) * 1000 / (number - FEW), 3),
-                    "start_up_seconds": round(start_up[work].seconds, 1),
-                    "peak_mib": round(done.peak_mib),
-                }
-            )
-            say(str(runs[-1]))
-    return runs
+def score_dataset(images: str, folder: Path, cores: list[int]) -> Done:
+    """Score the dataset of the photos, which the benchmark of ingest has made; make it if that has not run."""
+    dataset = CACHE / "dataset" / folder.name
+    if not (dataset / "dataset.json").exists():
+        ingest(folder)
+    return score(dataset, bundle(TINY, photos(images, 64), TINY_PX), cores)
 
 
-def best_of_two(job: Callable[[Path], Done], folder: Path) -> Done:
-    """Run a short job twice and return the faster run."""
-    return min((job(folder) for _ in range(2)), key=lambda done: done.seconds)
+def run(work: Work, folder: Path, number: int, cores: list[int]) -> Run:
+    """Run a job and measure the cores' speed meanwhile; the photos are in memory, as far as they fit."""
+    some: list[bytes] = []
+    for file in files(folder):
+        content = Path(file).read_bytes()  # into the system's cache
+        if len(some) < 8:
+            some.append(content)
+    with Pace(shrink, some, cores) as pace:
+        done = work(folder, cores)
+    measured = Run(number, len(cores), round(done.seconds, 1), round(pace.seconds * 1000, 3), round(done.peak_mib))
+    say(str(measured))
+    return measured
 
 
-def spread(runs: list[dict[str, Any]], work: str) -> dict[str, float]:
-    """Return by how much the largest value exceeds the smallest: of a core's time an image, and of memory.
-
-    Memory is compared on all cores, as fewer cores run fewer processes.
-    """
-    chosen = [run for run in runs if run["work"] == work]
-    most = max(run["cores"] for run in chosen)
-    costs = [run["core_ms_per_image"] for run in chosen]
-    memory = [run["peak_mib"] for run in chosen if run["cores"] == most]
-    return {
-        "core_ms_per_image": round(max(costs) / min(costs) - 1, 3),
-        "peak_mib": round(max(memory) / min(memory) - 1, 3),
-    }
+def cost(few: Run, many: Run) -> dict[str, Any]:
+    """Return a core's time for each image that `many` has more."""
+    core_ms = (many.seconds - few.seconds) * many.cores * 1000 / (many.images - few.images)
+    steps = {"from": few.images, "to": many.images, "cores": many.cores}
+    return {**steps, "core_ms": round(core_ms, 3), "relative": round(core_ms / many.bare_loop_ms, 3)}
 
 
-def draw(runs: list[dict[str, Any]]) -> None:
-    """Draw cost and memory by the number of photos."""
-    with drawing("scale", columns=2) as axes:
-        for place, value in zip(axes, ("core_ms_per_image", "peak_mib"), strict=True):
-            for work, cores in sorted({(run["work"], run["cores"]) for run in runs}):
-                chosen = [run for run in runs if (run["work"], run["cores"]) == (work, cores)]
-                numbers, values = [run["images"] for run in chosen], [run[value] for run in chosen]
-                place.plot(numbers, values, marker="o", label=f"{work}, {cores} core{'s' * (cores > 1)}")
-            place.set(xlabel="photos", ylabel=value.replace("_", " "), xscale="log", ylim=0)
-        axes[0].legend()
+def spread(values: list[float]) -> float:
+    """Return by how much the largest value exceeds the smallest."""
+    return round(max(values) / min(values) - 1, 3)
+
+
+def draw(work: str, steps: list[dict[str, Any]], runs: list[Run]) -> None:
+    """Draw the cost of each step, and memory by the number of photos."""
+    with drawing(f"scale-{work}", columns=2) as (left, right):
+        names = [
+            f"{step['from']:,} to {step['to']:,}\n{step['cores']} core{'s' * (step['cores'] > 1)}" for step in steps
+        ]
+        left.bar(names, [step["relative"] for step in steps])
+        left.set(title=work, ylabel="a further image's cost / bare loop")
+        right.plot([run.images for run in runs], [run.peak_mib for run in runs], marker="o")
+        right.set(xlabel="photos", ylabel="peak MiB", xscale="log", ylim=0)
 
 
 if __name__ == "__main__":
