@@ -29,7 +29,7 @@ class SignMomentum(torch.optim.Optimizer):
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, beta: float = 0.9) -> None:
-        """All arguments but the parameters need a default: Horovod makes the optimizer anew of its groups."""
+        """`beta` is the weight of the mean so far."""
         super().__init__(params, {"lr": lr, "beta": beta})
 
     @torch.no_grad()

@@ -89,9 +89,9 @@ class TrainConfig(JobConfig):
     backward_passes_per_step: int = Field(
         1, ge=1, description="batches of a process whose gradients are added up before they are exchanged for a step"
     )
-    tensor_fusion_mib: int = Field(128, ge=0, description="gradients sent together at most, MiB; 0: each alone")
+    tensor_fusion_mib: int = Field(25, ge=0, description="gradients sent together, MiB; 0: each alone")
     tensor_fusion_ms: float = Field(
-        10.0, gt=0, description="time in which gradients gather to be sent together, milliseconds; less for short steps"
+        10.0, gt=0, description="time between looks at what is to be sent, milliseconds; less for short steps"
     )
     checkpoint_seconds: float = Field(300.0, gt=0, description="time between checkpoints, seconds")
     max_restarts: int = Field(2, ge=0, description="times that lost processes are started again from the checkpoint")

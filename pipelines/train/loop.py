@@ -9,6 +9,7 @@ from torch import nn
 from pipelines.model.network import normalise
 from pipelines.model.preprocess import Preprocessing
 from pipelines.train.batches import Batch
+from pipelines.train.gradients import Gradients
 from pipelines.train.own import Loss
 from pipelines.train.world import World
 
@@ -33,6 +34,7 @@ class Pass(NamedTuple):
 def train_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    gradients: Gradients,
     steps: Iterator[Sequence[Batch]],
     world: World,
     preprocessing: Preprocessing,
@@ -60,14 +62,11 @@ def train_epoch(
             break
         for group in optimizer.param_groups:
             group["lr"] = step.learning_rate
-        optimizer.zero_grad()
+        gradients.begin(len(batches))
         for batch in batches:
             sums += _backward(model, batch, weight, preprocessing, loss_of, class_weights, world.device)
-        if not batches:
-            for parameter in model.parameters():
-                if parameter.requires_grad:
-                    parameter.grad = torch.zeros_like(parameter)
-        world.step(optimizer)
+        gradients.finish()
+        optimizer.step()
         steps_so_far, rows_so_far = steps_so_far + 1, rows_so_far + int(rows)
     loss, hits = world.sum(sums.tolist(), "train")
     return Pass(rows_so_far, loss / max(rows_so_far, 1), hits / max(rows_so_far, 1), stopped)
@@ -133,5 +132,5 @@ def validate(
 
 
 def _input(images: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
-    """Normalise; channels last is the faster layout (the weights stay as they are, Horovod wants them contiguous)."""
+    """Normalise, channels last as the weights."""
     return normalise(images.contiguous(memory_format=torch.channels_last), preprocessing.mean, preprocessing.std)

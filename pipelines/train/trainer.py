@@ -15,6 +15,7 @@ from pipelines.model.preprocess import Preprocessing
 from pipelines.train.batches import Batch, Shard, batches_of
 from pipelines.train.checkpoint import load_checkpoint, save_checkpoint
 from pipelines.train.config import TrainConfig
+from pipelines.train.gradients import Gradients
 from pipelines.train.loop import Pass, Step, train_epoch, validate
 from pipelines.train.own import Codes, augmentation_of, figures_of, loss_of, metric_of
 from pipelines.train.schedule import learning_rate
@@ -54,7 +55,10 @@ class Trainer:
             self._seconds_before = state["seconds"]
             going_on = {"max_runtime_seconds": not self._is_over_time(), STOP: not self._asked_to_stop}
             self.stopped = "" if going_on.get(self.stopped) else self.stopped
-        self._optimizer = world.share(model, optimizer, config.gradient_compression, config.backward_passes_per_step)
+        world.share(model)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._optimizer = optimizer
+        self._gradients = Gradients(model, world, config.tensor_fusion_mib, config.gradient_compression)
         self._class_weights = class_weights_of(config, manifest)
         self._loss, self._augmentation = loss_of(config, codes), augmentation_of(config, codes)
         self._metric = metric_of(config, codes)
@@ -72,6 +76,7 @@ class Trainer:
         trained = train_epoch(
             self.model,
             self._optimizer,
+            self._gradients,
             self._steps_left(),
             self.world,
             self.preprocessing,

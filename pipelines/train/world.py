@@ -62,47 +62,25 @@ class World:
         torch.cuda.set_device(device)
         return device
 
-    def share(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, compression: str, passes_per_step: int
-    ) -> torch.optim.Optimizer:
-        """Give every process rank 0's state; return the optimizer that sums gradients over processes.
-
-        `compression` is none or fp16: how gradients travel. A step follows `passes_per_step` backward passes, or fewer.
-        """
+    def share(self, model: nn.Module) -> None:
+        """Give every process rank 0's weights and statistics."""
         self._hvd.broadcast_parameters(model.state_dict(), root_rank=0)
-        self._hvd.broadcast_optimizer_state(optimizer, root_rank=0)
-        named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-        wrapped: torch.optim.Optimizer = self._hvd.DistributedOptimizer(
-            optimizer,
-            named,
-            compression=getattr(self._hvd.Compression, compression),
-            backward_passes_per_step=passes_per_step,
-            op=self._hvd.Sum,
-        )
-        return wrapped
 
     def sum(self, values: list[float], name: str) -> list[float]:
         """Return the sums of `values` over all processes, in float64."""
         tensor = torch.tensor(values, dtype=torch.float64)
-        handle = self._hvd.allreduce_async(tensor, op=self._hvd.Sum, name=name)
-        total: list[float] = self._result(handle).tolist()
+        self.end_sum(self.begin_sum(tensor, name))
+        total: list[float] = tensor.tolist()
         return total
 
-    def step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Step with the sums of all processes' gradients; `optimizer` is what `share` returned."""
-        for handle, _ in optimizer._handles.values():  # type: ignore[attr-defined]
-            if isinstance(handle, int):  # None: begins in the step
-                self._wait(handle)
-        optimizer.step()
+    def begin_sum(self, tensor: torch.Tensor, name: str) -> int:
+        """Begin to add up a contiguous tensor over all processes, in place; return what `end_sum` takes."""
+        return int(self._hvd.allreduce_async_(tensor, op=self._hvd.Sum, name=name))
 
-    def _wait(self, handle: int) -> None:
+    def end_sum(self, handle: int) -> Any:
         """Sleep until an exchange is done: Horovod's own wait takes half of a core from the threads that do it."""
         while not self._hvd.poll(handle):
             time.sleep(POLL_SECONDS)
-
-    def _result(self, handle: int) -> Any:
-        """Return what an exchange has brought."""
-        self._wait(handle)
         return self._hvd.synchronize(handle)
 
     def gather(self, parts: list[torch.Tensor]) -> torch.Tensor | None:
@@ -123,7 +101,7 @@ class World:
         buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
         if buffers:
             handle = self._hvd.grouped_allreduce_async(buffers, op=self._hvd.Average, name="buffers")
-            for buffer, mean in zip(buffers, self._result(handle), strict=True):
+            for buffer, mean in zip(buffers, self.end_sum(handle), strict=True):
                 buffer.copy_(mean)
 
 

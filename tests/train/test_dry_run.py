@@ -43,9 +43,14 @@ class Infinite(Net):
 def mean_loss(logits, labels):
     return nn.functional.cross_entropy(logits, labels)
 
-class NoDefault(torch.optim.SGD):
+class Demanding(torch.optim.SGD):
     def __init__(self, params, lr, must):
         super().__init__(params, lr)
+
+class Viewing(Net):
+    def forward(self, images):
+        weights = nn.functional.normalize(self.conv.weight.view(8, -1)).sum()
+        return super().forward(images) * weights
 
 def flat(pixels, random):
     return pixels[:, :, 0]
@@ -64,6 +69,11 @@ def run(folder: Path, *words: str) -> None:
 
 def test_a_network_of_the_user_s_passes(tmp_path: Path) -> None:
     run(tmp_path, "model=own.py:Net", "model_args.num_classes=3")
+
+
+def test_an_optimizer_may_have_arguments_without_default(tmp_path: Path) -> None:
+    words = ("optimizer=own.py:Demanding", "optimizer_args.must=1")
+    run(tmp_path, "model=own.py:Net", "model_args.num_classes=3", *words)
 
 
 def test_own_parts_pass(tmp_path: Path) -> None:
@@ -101,7 +111,7 @@ def test_parts_of_installed_packages_pass(tmp_path: Path) -> None:
         (["model=resnet18", "model_args.widht=3"], r"does not take model_args={'widht': 3}"),
         (["loss=own.py:mean_loss"], r"returns float32 \(\) for 2 images; it must return one loss a row"),
         (["loss=own.py:mean_loss", "loss_args.gama=1"], r"loss=.* fails on two made-up images: TypeError.*gama"),
-        (["optimizer=own.py:NoDefault", "optimizer_args.must=1"], r"all but them needs a default"),
+        (["model=own.py:Viewing"], r"does not run in training mode: view size is not compatible"),
         (["optimizer=own.py:Net"], r"optimizer=own.py:Net cannot be made"),
         (["augmentation=own.py:flat"], r"returns uint8 \(48, 64\); it must return uint8 \(H, W, 3\)"),
         (["metric=own.py:broken"], r"metric=.* fails on two made-up images"),

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from pipelines.images.policy import Policy
 from pipelines.model.preprocess import Preprocessing
 from pipelines.train.batches import Batch
 from pipelines.train.config import TrainConfig
+from pipelines.train.gradients import Gradients
 from pipelines.train.loop import Pass, Step, train_epoch
 from pipelines.train.trainer import class_weights_of
 
@@ -22,13 +24,10 @@ LOSS = functools.partial(nn.functional.cross_entropy, reduction="none")
 class Alone:
     """A world of one process."""
 
-    device = torch.device("cpu")
+    device, size = torch.device("cpu"), 1
 
     def sum(self, values: list[float], _name: str) -> list[float]:
         return [float(value) for value in values]
-
-    def step(self, optimizer: torch.optim.Optimizer) -> None:
-        optimizer.step()
 
 
 def network() -> nn.Module:
@@ -57,7 +56,9 @@ def run(
         return Step(0.1, len(seen) > stop_at)
 
     steps = iter([some[start : start + passes] for start in range(0, len(some), passes)])
-    return train_epoch(model, optimizer, steps, Alone(), HOW, LOSS, torch.tensor(weights), before_step)  # type: ignore[arg-type]
+    world: Any = Alone()
+    gradients = Gradients(model, world, 1, "none")
+    return train_epoch(model, optimizer, gradients, steps, world, HOW, LOSS, torch.tensor(weights), before_step)
 
 
 def test_rows_are_counted_with_a_last_batch_of_one() -> None:
