@@ -24,7 +24,7 @@ from benchmarks.results import keep, say
 
 ROUNDS, EPOCHS = 2, 3
 Seconds = list[float]  # of each epoch of a run
-EXCHANGES = ("gradient_compression=fp16", "backward_passes_per_step=3")
+EXCHANGES = ("gradient_compression=fp16", "backward_passes_per_step=2")
 CONFIGURED = {
     "darkroom": "num_threads=1, AdamW, channels last, Horovod over gloo",
     "torch ddp": "gloo, AdamW, channels last, gradient_as_bucket_view, one torch thread and one DataLoader worker a "
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
     parser.add_argument("--network", default="resnet18", help="a network of torchvision")
-    parser.add_argument("--number", type=int, default=48, help="photos of an epoch in each process")
+    parser.add_argument("--number", type=int, default=32, help="photos of an epoch in each process")
     parser.add_argument("--batch", type=int, default=16, help="photos of a step in each process")
     words = parser.parse_args()
     pair = all_cores()[:2]

@@ -51,8 +51,9 @@ class _Buffer:
             strides = torch.empty_like(parameter, device="meta").stride()
             self._views.append(self._flat.as_strided(parameter.shape, strides, start))
             start += parameter.numel()
-            parameter.register_post_accumulate_grad_hook(self._arrived)
-        self._missing, self._travels, self._handle = 0, self._flat, None
+            parameter.register_post_accumulate_grad_hook(self._arrived)  # type: ignore[no-untyped-call]
+        self._missing, self._travels = 0, self._flat
+        self._handle: int | None = None
 
     def begin(self, num_passes: int) -> None:
         self._flat.zero_()
