@@ -53,7 +53,7 @@ bench-ingest: setup ## Measure ingest against a bare loop, Ray Data and Daft; IM
 bench-input: setup ## Measure training input against a bare loop and four loaders
 	python -m benchmarks.input --images "$(IMAGES)"
 
-bench-scale-ingest: setup ## Measure ingest of 3,000 to 100,000 photos on all cores, and of 10,000 on one
+bench-scale-ingest: setup ## Measure ingest of 3,000 to 100,000 photos on all cores, of 3,000 and 20,000 on one
 	python -m benchmarks.scale ingest --images "$(IMAGES)"
 
 bench-scale-score: setup ## Measure score of as many

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.ceiling import between_ceilings, rate_of_processes, shrink_files
 from benchmarks.jobs import Done, ingest
 from benchmarks.peers import venv
-from benchmarks.photos import CACHE, files, photos
+from benchmarks.photos import CACHE, files, into_memory, photos
 from benchmarks.results import keep, say
 
 FEW = 64
@@ -38,8 +38,7 @@ def main() -> None:
     parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
     words = parser.parse_args()
     many, some, few = (photos(words.images, number) for number in (words.number, words.peer_number, FEW))
-    for file in files(many):
-        Path(file).read_bytes()  # all contenders read from memory
+    into_memory(many)
     start_up = ingest(few).seconds
     runs: list[Done] = []
 

@@ -1,32 +1,22 @@
 """Peak memory of a process and all its children: the proportional set size, in which shared pages count once."""
 
-import threading
 import time
 from pathlib import Path
 
+from benchmarks.sampler import Sampler
 
-class PeakMemory:
+
+class PeakMemory(Sampler):
     """Samples a process tree until the block ends; `mib` is the largest sum that it saw."""
 
     def __init__(self, pid: int, every_seconds: float = 0.5) -> None:
         """Watch `pid` and what it starts."""
-        self._pid, self._every_seconds, self.mib = pid, every_seconds, 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        super().__init__(every_seconds)
+        self._pid, self.mib = pid, 0.0
 
-    def __enter__(self) -> "PeakMemory":
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End."""
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(self._every_seconds):
-            self.mib = max(self.mib, sum(map(_pss_mib, _tree(self._pid))))
+    def sample(self) -> None:
+        """Add up the sizes of now."""
+        self.mib = max(self.mib, sum(map(_pss_mib, _tree(self._pid))))
 
 
 def peaks_of_tenths(pid: int, seconds: float) -> list[int]:

@@ -7,43 +7,31 @@ its own CPU time: a percent of a core.
 
 import os
 import statistics
-import threading
 import time
 from collections.abc import Callable, Sequence
 
+from benchmarks.sampler import Sampler
 
-class Pace:
+
+class Pace(Sampler):
     """Samples a piece of work until the block ends; `seconds` is the mean CPU time of one item."""
 
     def __init__(self, work: Callable[[bytes], object], items: Sequence[bytes], cores: Sequence[int]) -> None:
         """Do `work` on all `items`, on one of the cores a second."""
+        super().__init__(every_seconds=1)
         self._work, self._items, self._cores = work, items, cores
         self._samples: list[float] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-
-    def __enter__(self) -> "Pace":
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End."""
-        self._stop.set()
-        self._thread.join()
 
     @property
     def seconds(self) -> float:
         """CPU seconds of an item, the mean of all samples."""
         return statistics.mean(self._samples) / len(self._items)
 
-    def _sample(self) -> None:
-        turn = 0
-        while not self._stop.wait(1):
-            os.sched_setaffinity(0, {self._cores[turn % len(self._cores)]})  # of this thread alone
-            self._work(self._items[0])  # brings code and data into the core's cache
-            started = time.thread_time()
-            for item in self._items:
-                self._work(item)
-            self._samples.append(time.thread_time() - started)
-            turn += 1
+    def sample(self) -> None:
+        """Do the work on the next core."""
+        os.sched_setaffinity(0, {self._cores[len(self._samples) % len(self._cores)]})  # of this thread alone
+        self._work(self._items[0])  # brings code and data into the core's cache
+        started = time.thread_time()
+        for item in self._items:
+            self._work(item)
+        self._samples.append(time.thread_time() - started)

@@ -40,6 +40,12 @@ def files(folder: Path) -> list[str]:
     return sorted(str(file) for file in folder.rglob("*.jpg"))
 
 
+def into_memory(folder: Path) -> None:
+    """Read every file of a folder, so that the system has it in memory, as far as it fits."""
+    for file in filter(Path.is_file, folder.rglob("*")):
+        file.read_bytes()
+
+
 def _with_comment(jpeg: bytes, text: str) -> bytes:
     comment = text.encode()
     return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]

@@ -18,13 +18,13 @@ import torch
 from benchmarks.jobs import Done, all_cores, ingest
 from benchmarks.models import bundle
 from benchmarks.pace import Pace
-from benchmarks.photos import CACHE, files, photos
+from benchmarks.photos import CACHE, files, into_memory, photos
 from benchmarks.pixels import shrink
 from benchmarks.results import append, drawing, say
 from benchmarks.score import score
 
 TINY, TINY_PX = "small_resnet20", 32
-Work = Callable[[Path, list[int]], Done]
+Work = Callable[..., Done]
 
 
 class Run(NamedTuple):
@@ -47,9 +47,14 @@ def main() -> None:
     words = parser.parse_args()
     torch.set_num_threads(1)  # of the bare loop
     cores = all_cores()
-    work: Work = ingest if words.work == "ingest" else functools.partial(score_dataset, words.images)
+    few = photos(words.images, 64)
+    some = [Path(file).read_bytes() for file in files(few)[:8]]
+    work: Work = ingest
+    if words.work == "score":
+        work = functools.partial(score, model=bundle(TINY, few, TINY_PX))
+    source_of = dataset if words.work == "score" else Path
     on_all, on_one = (
-        [run(work, photos(words.images, number), number, chosen) for number in numbers]
+        [run(work, source_of(photos(words.images, number)), number, some, chosen) for number in numbers]
         for numbers, chosen in ((words.numbers, cores), (words.one_core, cores[:1]))
     )
     steps = [cost(*pair) for runs in (on_all, on_one) for pair in itertools.pairwise(runs)]
@@ -67,23 +72,19 @@ def main() -> None:
     )
 
 
-def score_dataset(images: str, folder: Path, cores: list[int]) -> Done:
-    """Score the dataset of the photos, which the benchmark of ingest has made; make it if that has not run."""
-    dataset = CACHE / "dataset" / folder.name
-    if not (dataset / "dataset.json").exists():
+def dataset(folder: Path) -> Path:
+    """Return the dataset of the photos, which the benchmark of ingest has made; make it if that has not run."""
+    target = CACHE / "dataset" / folder.name
+    if not (target / "dataset.json").exists():
         ingest(folder)
-    return score(dataset, bundle(TINY, photos(images, 64), TINY_PX), cores)
+    return target
 
 
-def run(work: Work, folder: Path, number: int, cores: list[int]) -> Run:
-    """Run a job and measure the cores' speed meanwhile; the photos are in memory, as far as they fit."""
-    some: list[bytes] = []
-    for file in files(folder):
-        content = Path(file).read_bytes()  # into the system's cache
-        if len(some) < 8:
-            some.append(content)
+def run(work: Work, source: Path, number: int, some: list[bytes], cores: list[int]) -> Run:
+    """Run a job and measure the cores' speed meanwhile, by the bare loop on some photos."""
+    into_memory(source)
     with Pace(shrink, some, cores) as pace:
-        done = work(folder, cores)
+        done = work(source, cores=cores)
     measured = Run(number, len(cores), round(done.seconds, 1), round(pace.seconds * 1000, 3), round(done.peak_mib))
     say(str(measured))
     return measured
