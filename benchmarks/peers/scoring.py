@@ -41,9 +41,10 @@ def _openvino(bundle: str, precision: str) -> Predict:
     from benchmarks.pixels import center_crop
 
     hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
-    settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
+    threads = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
     graph = Path(bundle) / "graph" / "model.xml"
-    request = openvino.Core().compile_model(str(graph), "CPU", settings).create_infer_request()
+    compiled = openvino.Core().compile_model(str(graph), "CPU", {"INFERENCE_PRECISION_HINT": hint, **threads})
+    request = compiled.create_infer_request()
 
     def predict(contents: Sequence[bytes]) -> np.ndarray:
         images = np.stack([center_crop(content, SIDE_PX) for content in contents]).transpose(0, 3, 1, 2)

@@ -55,7 +55,11 @@ class TorchEngine:
 
 
 class OpenVinoEngine:
-    """The bundle's exported graph, compiled for this CPU in float32 or bfloat16."""
+    """The bundle's exported graph, compiled for this CPU in float32 or bfloat16.
+
+    OpenVINO would bind its threads to cores, and those of every process to the same: the tasks of an executor would
+    share one core.
+    """
 
     def __init__(self, bundle: Bundle, num_threads: int, precision: str) -> None:
         """Compile the graph, for pixels with the channels last, as decoders give them."""
@@ -67,8 +71,9 @@ class OpenVinoEngine:
         steps.input().model().set_layout(openvino.Layout("NCHW"))
         graph = steps.build()
         hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
-        settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": 1}
-        self._request = core.compile_model(graph, "CPU", settings).create_infer_request()
+        threads = {"INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+        compiled = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": hint, **threads})
+        self._request = compiled.create_infer_request()
 
     def predict(self, images: torch.Tensor) -> Probabilities:
         """Return float32 (B, C) for uint8 (B, 3, S, S)."""

@@ -1,6 +1,8 @@
 """Engines give the same answers, or are not chosen."""
 
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,19 @@ def test_openvino_agrees_with_torch_whatever_the_batch(bundle: Path, num_images:
     images = loaded.check_batch()[0][:num_images]
     torch_says, openvino_says = (open_engine(loaded, name, 1).predict(images) for name in ("torch", "openvino"))
     assert np.abs(torch_says - openvino_says).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["torch", "openvino"])
+def test_its_threads_may_use_every_core_while_they_work(bundle: Path, name: str) -> None:
+    """Two tasks on two cores would else share one of them."""
+    loaded = load_bundle(str(bundle))
+    engine, images = open_engine(loaded, name, 1), loaded.check_batch()[0].repeat(200, 1, 1, 1)
+    seen = set()
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(engine.predict, images)
+        while not work.done():
+            seen |= {frozenset(os.sched_getaffinity(int(task.name))) for task in Path("/proc/self/task").iterdir()}
+    assert seen == {frozenset(os.sched_getaffinity(0))}
 
 
 def test_auto_reports_what_it_measured(bundle: Path) -> None:
