@@ -47,7 +47,7 @@ class Work(NamedTuple):
     ceiling_number: int
 
 
-NETWORKS = {"resnet50": Work(400, 100, 160), "mobilenet_v3_large": Work(4000, 600, 1500)}
+NETWORKS = {"resnet50": Work(1000, 64, 128), "mobilenet_v3_large": Work(4000, 600, 1500)}
 
 
 def main() -> None:
