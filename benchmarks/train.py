@@ -20,8 +20,8 @@ import torch
 
 from benchmarks.input import export
 from benchmarks.jobs import all_cores, dataset, finish_job, start_job
-from benchmarks.peers import venv
 from benchmarks.pace import Pace
+from benchmarks.peers import venv
 from benchmarks.photos import CACHE, files, photos
 from benchmarks.pixels import shrink
 from benchmarks.results import keep, say
@@ -66,9 +66,7 @@ def main() -> None:
         say(f"{name}: {took[name]} s an epoch, the bare loop {bare_loop_ms[name]} ms a photo")
     mean_ms = statistics.mean(bare_loop_ms.values())
     num_images = {name: words.number * (1 if name == "alone" else 2) for name in contenders}
-    rates = {
-        name: num_images[name] / mean_seconds(runs) * bare_loop_ms[name] / mean_ms for name, runs in took.items()
-    }
+    rates = {name: num_images[name] / mean_seconds(runs) * bare_loop_ms[name] / mean_ms for name, runs in took.items()}
     keep(
         "train",
         {"ceiling": 2 * rates["alone"], "darkroom": rates["darkroom"], "torch ddp": rates["torch ddp"]},

@@ -3,7 +3,7 @@
 from pyspark.sql import SparkSession
 
 # Rows carry images: few of them a batch keeps the memory of a Python worker small. A task of 32 MiB is a thousand
-# photos of short side 256 px: of Spark's 128 MiB so few are made that cores wait for the last.
+# photos of short side 256 px.
 SETTINGS = {
     "spark.sql.files.maxPartitionBytes": "32m",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
@@ -12,6 +12,8 @@ SETTINGS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.session.timeZone": "UTC",
 }
+# Of a network's inputs at least: with as many as cores, some wait for the last.
+TASKS_PER_CORE = 4
 # The processes that fork Spark's Python workers.
 WORKER_DAEMON, NETWORK_DAEMON = "pipelines.worker_daemon", "pipelines.network_daemon"
 
@@ -28,6 +30,9 @@ def open_session(name: str, s3_endpoint: str = "", *, network: bool = False) -> 
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    if network:
+        tasks = TASKS_PER_CORE * session.sparkContext.defaultParallelism
+        session.conf.set("spark.sql.files.minPartitionNum", str(tasks))
     return session
 
 

@@ -37,9 +37,14 @@ class Theirs:
 class Ours:
     """Our decoder and crop."""
 
+    def __init__(self) -> None:
+        """Leave it to each worker to make its generator."""
+        self._random: np.random.Generator | None = None
+
     def __call__(self, content: bytes) -> torch.Tensor:
         """Return uint8 (3, S, S)."""
-        view = random_crop(content, SIDE_PX, np.random.default_rng())
+        self._random = self._random or np.random.default_rng()
+        view = random_crop(content, SIDE_PX, self._random)
         return torch.from_numpy(np.ascontiguousarray(view)).permute(2, 0, 1)
 
 

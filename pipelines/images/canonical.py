@@ -8,10 +8,11 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from pipelines.images.decode import Pixels, decode_canonical, decode_jpeg, decode_other, resize
+from pipelines.images.decode import Pixels, decode_jpeg, decode_other, resize
 from pipelines.images.header import LOSSLESS, Header, read_header
 from pipelines.images.policy import Policy
 from pipelines.images.reject import Rejected
+from pipelines.images.stored import decode_canonical
 
 
 @dataclass(frozen=True)

@@ -48,14 +48,6 @@ def _dct_scale(header: Header, min_side_px: int) -> int:
     return max((scale for scale in (2, 4, 8) if min_side_px and short_px >= scale * min_side_px), default=1)
 
 
-def decode_canonical(image: bytes) -> Pixels:
-    """Decode bytes that `canonicalise` made: a JPEG or an RGB PNG, to uint8 (H, W, 3)."""
-    if image.startswith(b"\xff\xd8"):
-        return np.asarray(simplejpeg.decode_jpeg(image, colorspace="RGB", strict=False))
-    with Image.open(io.BytesIO(image), formats=("PNG",)) as png:
-        return np.array(png.convert("RGB"))
-
-
 def decode_other(image: Image.Image, short_side_px: int) -> Pixels:
     """Decode the first frame of any accepted image with Pillow: upright RGB, alpha over white.
 

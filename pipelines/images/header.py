@@ -4,7 +4,7 @@ import functools
 import io
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from PIL import Image
@@ -54,25 +54,34 @@ def read_header(content: bytes, policy: Policy) -> Header:
 
 def _read_jpeg_header(content: bytes) -> Header | None:
     """Walk the segments of an ordinary JPEG up to its size; None leaves anything else to Pillow, 20 times slower."""
-    if not content.startswith(b"\xff\xd8\xff"):
-        return None
-    position, exif = 2, b""
-    while position + 9 < len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        length = content[position + 2] << 8 | content[position + 3]
+    exif = b""
+    for marker, position, length in _segments(content):
         if marker in _SIZE_SEGMENTS:
             bits, height_px, width_px, components = struct.unpack_from(">BHHB", content, position + 4)
             if bits != 8 or components not in (1, 3) or not height_px or not width_px:
                 return None
             return Header("JPEG", width_px, height_px, _orientation_of(exif), True, components == 3)
-        if marker in _UNUSUAL or marker < 0xC0 or length < 2:
-            return None
         if marker == 0xE1 and content.startswith(b"Exif\0\0", position + 4):
             if exif:
                 return None
             exif = content[position + 4 : position + 2 + length]
-        position += 2 + length
     return None
+
+
+def frame_position(content: bytes | bytearray | memoryview) -> int:
+    """Return where an ordinary JPEG says its size: marker, length, bits, height, width follow; 0 for anything else."""
+    return next((position for marker, position, _ in _segments(content) if marker in _SIZE_SEGMENTS), 0)
+
+
+def _segments(content: bytes | bytearray | memoryview) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, position and length of a JPEG's segments, as far as they are those of an ordinary header."""
+    position = 2 if content[:3] == b"\xff\xd8\xff" else len(content)
+    while position + 9 < len(content) and content[position] == 0xFF:
+        marker, length = content[position + 1], content[position + 2] << 8 | content[position + 3]
+        if marker in _UNUSUAL or marker < 0xC0 or length < 2:
+            return
+        yield marker, position, length
+        position += 2 + length
 
 
 def _open(content: bytes) -> Header:

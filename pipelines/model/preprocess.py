@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipelines.images.canonical import canonicalise
 from pipelines.images.decode import Pixels, resize
 from pipelines.images.policy import Policy
+from pipelines.images.stored import Box
 
 
 class Preprocessing(BaseModel):
@@ -31,21 +32,22 @@ class Preprocessing(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-def to_input(pixels: Pixels, preprocessing: Preprocessing, out: Pixels | None = None) -> torch.Tensor:
-    """Cut the central square of uint8 (H, W, 3) and resize it to uint8 (3, crop_px, crop_px).
+def central_square(height_px: int, width_px: int, preprocessing: Preprocessing) -> Box:
+    """Return the square that a network sees of an image.
 
-    `out`, uint8 (crop_px, crop_px, 3), is its memory if it is given.
     The same as resizing the short side to `resize_px` and cropping, but the cut comes first: a strip of
     20000 x 2 px never becomes large.
     """
-    height_px, width_px = pixels.shape[:2]
     share = min(1.0, preprocessing.crop_px / preprocessing.resize_px)
     side = max(1, round(min(height_px, width_px) * share))
-    top, left = (height_px - side) // 2, (width_px - side) // 2
-    square = pixels[top : top + side, left : left + side]
-    side_px = preprocessing.crop_px
-    place = np.empty((side_px, side_px, 3), np.uint8) if out is None else out
-    return resize_square(square, preprocessing.interpolation, place)
+    return Box((height_px - side) // 2, (width_px - side) // 2, side, side)
+
+
+def to_input(pixels: Pixels, preprocessing: Preprocessing) -> torch.Tensor:
+    """Cut the central square of uint8 (H, W, 3) and resize it to uint8 (3, crop_px, crop_px)."""
+    square = central_square(pixels.shape[0], pixels.shape[1], preprocessing).of(pixels)
+    out = np.empty((preprocessing.crop_px, preprocessing.crop_px, 3), np.uint8)
+    return resize_square(square, preprocessing.interpolation, out)
 
 
 def resize_square(pixels: Pixels, interpolation: str, out: Pixels) -> torch.Tensor:

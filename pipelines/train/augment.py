@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from pipelines.images.decode import Pixels
+from pipelines.images.stored import Box, Bytes, decode_box, size_of
 from pipelines.model.preprocess import resize_square
 
 SMALLEST_CROP = 0.6  # of the short side
@@ -40,16 +41,17 @@ def random_of(seed: int, epoch: int, image_id: str) -> np.random.Generator:
     return _of_thread.generator
 
 
-def augment(pixels: Pixels, level: str, interpolation: str, random: np.random.Generator, out: Pixels) -> None:
-    """Write a random view of uint8 (H, W, 3) to `out`, uint8 (S, S, 3).
+def augment(image: Bytes, level: str, interpolation: str, random: np.random.Generator, out: Pixels) -> None:
+    """Write a random view of a dataset's image to `out`, uint8 (S, S, 3).
 
     `crop`: a random rectangle, mirrored half of the time. `crop_color`: hue, saturation and lightness too.
     `crop_color_transform`: rotation, shear and aspect ratio too.
     """
     aspect = 1 + random.uniform(-ASPECT, ASPECT) if level == "crop_color_transform" else 1.0
-    view = resize_square(_random_crop(pixels, aspect, random), interpolation, out)  # (3, S, S), in `out`
+    square = decode_box(image, _random_box(*size_of(image), aspect, random))
     if random.random() < 0.5:
-        view.copy_(view.flip(-1))
+        square = torch.from_numpy(square).flip(1).numpy()
+    view = resize_square(square, interpolation, out)  # (3, S, S), in `out`
     if level == "crop_color_transform":
         view.copy_(_transform(view, random))
     if level != "crop":
@@ -73,11 +75,10 @@ def _recolour(image: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
     return brighter
 
 
-def _random_crop(pixels: Pixels, aspect: float, random: np.random.Generator) -> Pixels:
-    """Cut a rectangle of at least 0.6 of the short side, `aspect` times as wide as high; a view."""
-    height_px, width_px = pixels.shape[:2]
-    side = min(height_px, width_px) * random.uniform(SMALLEST_CROP, 1.0)
+def _random_box(height_px: int, width_px: int, aspect: float, random: np.random.Generator) -> Box:
+    """Choose a rectangle of at least 0.6 of the short side, `aspect` times as wide as high."""
+    side = min(height_px, width_px) * (SMALLEST_CROP + (1 - SMALLEST_CROP) * random.random())
     height = max(1, min(height_px, round(side / aspect**0.5)))
     width = max(1, min(width_px, round(side * aspect**0.5)))
-    top, left = random.integers(0, height_px - height + 1), random.integers(0, width_px - width + 1)
-    return pixels[top : top + height, left : left + width]
+    top, left = (int(random.random() * (room + 1)) for room in (height_px - height, width_px - width))
+    return Box(top, left, height, width)

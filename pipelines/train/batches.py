@@ -13,13 +13,14 @@ from petastorm.reader import Reader
 from pipelines import storage
 from pipelines.ahead import map_ahead
 from pipelines.dataset import split_uri
-from pipelines.images.decode import Pixels, decode_canonical
-from pipelines.model.preprocess import Preprocessing, resize_square, to_input
+from pipelines.images.decode import Pixels
+from pipelines.images.stored import decode_box, decode_canonical, size_of
+from pipelines.model.preprocess import Preprocessing, central_square, resize_square
 from pipelines.train.augment import augment, random_of
 from pipelines.train.legacy_filesystem import legacy
 from pipelines.train.own import Augmentation
 from pipelines.train.pool import SerialPool
-from pipelines.train.row_groups import COLUMNS, GroupWorker
+from pipelines.train.row_groups import COLUMNS, GroupWorker, views_of
 
 
 class Shard(NamedTuple):
@@ -46,7 +47,7 @@ class Row(NamedTuple):
 
     image_id: str
     label: int
-    image: bytes
+    image: memoryview
 
 
 def rows_of(shard: Shard) -> Iterator[Row]:
@@ -64,7 +65,8 @@ def rows_of(shard: Shard) -> Iterator[Row]:
             reader = _reader(shard)
         try:
             for group in reader:
-                yield from map(Row, *(group[name].to_pylist() for name in COLUMNS))
+                image_ids, labels = (group[name].to_pylist() for name in ("image_id", "label"))
+                yield from map(Row, image_ids, labels, views_of(group["image"]))
         finally:
             reader.stop()
             reader.join()
@@ -110,7 +112,7 @@ def batches_of(
         pixels = torch.empty((len(chunk), preprocessing.crop_px, preprocessing.crop_px, 3), dtype=torch.uint8)
         for row, out in zip(chunk, pixels.numpy(), strict=True):
             _write_view(row, shard, preprocessing, own, out)
-        return Batch(pixels.permute(0, 3, 1, 2), torch.tensor([int(row.label) for row in chunk]))
+        return Batch(pixels.permute(0, 3, 1, 2), torch.tensor([row.label for row in chunk]))
 
     yield from map_ahead(load, chunks, num_threads=num_threads, depth=num_threads + 1, begin=_stay_alone)
 
@@ -125,11 +127,12 @@ def _stay_alone() -> None:
 
 def _write_view(row: Row, shard: Shard, preprocessing: Preprocessing, own: Augmentation | None, out: Pixels) -> None:
     """Decode a row to its place in a batch; of a training image a random view."""
-    pixels = decode_canonical(row.image)
+    image, interpolation = row.image, preprocessing.interpolation
     random = random_of(shard.seed, shard.epoch, row.image_id)
     if own:
-        resize_square(own(pixels, random), preprocessing.interpolation, out)
+        resize_square(own(decode_canonical(image), random), interpolation, out)
     elif shard.augmentation == "none":
-        to_input(pixels, preprocessing, out)
+        square = central_square(*size_of(image), preprocessing)
+        resize_square(decode_box(image, square), interpolation, out)
     else:
-        augment(pixels, shard.augmentation, preprocessing.interpolation, random, out)
+        augment(image, shard.augmentation, interpolation, random, out)

@@ -10,6 +10,15 @@ from typing import Any
 from fsspec import AbstractFileSystem
 
 
+def is_local(filesystem: Any) -> bool:
+    """Say whether it is pyarrow's old class for this machine's files."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        from pyarrow.filesystem import LocalFileSystem
+
+        return isinstance(filesystem, LocalFileSystem)
+
+
 def legacy(filesystem: AbstractFileSystem) -> Any:
     """Wrap an fsspec filesystem; paths may carry a scheme and an authority, which are dropped."""
     with warnings.catch_warnings():

@@ -1,7 +1,10 @@
 """Random changes of training images."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipelines.images.decode import Pixels
 from pipelines.train.augment import augment, random_of
@@ -20,8 +23,9 @@ def view(
     epoch: int = 0,
     image_id: str = "a",
 ) -> Pixels:
-    out = np.zeros((24, 24, 3), np.uint8)
-    augment(pixels, level, interpolation, random_of(seed, epoch, image_id), out)
+    out, png = np.zeros((24, 24, 3), np.uint8), io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    augment(png.getvalue(), level, interpolation, random_of(seed, epoch, image_id), out)
     return out
 
 

@@ -34,6 +34,12 @@ def test_every_row_is_read_once_over_all_processes(dataset: str, size: int) -> N
     assert sorted(labels) == list(range(101))
 
 
+def test_a_row_has_the_bytes_that_were_stored_with_its_label(dataset: str) -> None:
+    stored = pq.read_table(dataset.removeprefix("file://"), columns=["label", "image"]).to_pylist()
+    read = {row.label: bytes(row.image) for row in rows_of(shard(dataset))}
+    assert read == {row["label"]: row["image"] for row in stored}
+
+
 def test_epochs_differ_in_order(dataset: str) -> None:
     first, second = ([row.label for row in rows_of(shard(dataset, epoch=epoch))] for epoch in (0, 1))
     assert first != second
