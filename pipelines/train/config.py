@@ -85,6 +85,9 @@ class TrainConfig(JobConfig):
     )
     num_processes: int = Field(2, ge=1, description="Horovod processes, one a task slot")
     num_threads: int = Field(1, ge=1, description="threads of a process for the network, and as many for decoding")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: the network computes in it, where CPU or GPU has it; weights stay float32"
+    )
     gradient_compression: Literal["none", "fp16"] = Field("none", description="how gradients travel between processes")
     backward_passes_per_step: int = Field(
         1, ge=1, description="batches of a process whose gradients are added up before they are exchanged for a step"

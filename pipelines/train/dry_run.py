@@ -49,7 +49,8 @@ def _step(config: TrainConfig, codes: Codes, model: nn.Module, labels: torch.Ten
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as a training has it
     with LayerTrace(model.train()) as trace:
         try:
-            logits = model(images.contiguous(memory_format=torch.channels_last))
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+                logits = model(images.contiguous(memory_format=torch.channels_last)).float()
         except Exception as error:
             raise ConfigError(
                 f"model={config.model} does not run in training mode: {error} ({trace.where()})"

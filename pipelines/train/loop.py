@@ -6,9 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from pipelines.model.network import normalise
-from pipelines.model.preprocess import Preprocessing
 from pipelines.train.batches import Batch
+from pipelines.train.forward import Forward
 from pipelines.train.gradients import Gradients
 from pipelines.train.own import Loss
 from pipelines.train.world import World
@@ -32,12 +31,11 @@ class Pass(NamedTuple):
 
 
 def train_epoch(
-    model: nn.Module,
+    forward: Forward,
     optimizer: torch.optim.Optimizer,
     gradients: Gradients,
     steps: Iterator[Sequence[Batch]],
     world: World,
-    preprocessing: Preprocessing,
     loss_of: Loss,
     class_weights: torch.Tensor,
     before_step: Callable[[int, int], Step],
@@ -48,7 +46,7 @@ def train_epoch(
     gradient is that of the weighted mean over the rows of all processes; one without rows adds zeros.
     `class_weights` is float32 (C,), on the CPU. `before_step` gets the steps and the rows done so far.
     """
-    _to_training_mode(model)
+    _to_training_mode(forward.model)
     sums = torch.zeros(2, dtype=torch.float64, device=world.device)
     steps_so_far, rows_so_far, stopped = 0, 0, False
     while True:
@@ -64,7 +62,7 @@ def train_epoch(
             group["lr"] = step.learning_rate
         gradients.begin(len(batches))
         for batch in batches:
-            sums += _backward(model, batch, weight, preprocessing, loss_of, class_weights, world.device)
+            sums += _backward(forward, batch, weight, loss_of, class_weights)
         gradients.finish()
         optimizer.step()
         steps_so_far, rows_so_far = steps_so_far + 1, rows_so_far + int(rows)
@@ -82,22 +80,16 @@ def _to_training_mode(model: nn.Module) -> None:
 
 
 def _backward(
-    model: nn.Module,
-    batch: Batch,
-    total_weight: float,
-    preprocessing: Preprocessing,
-    loss_of: Loss,
-    class_weights: torch.Tensor,
-    device: torch.device,
+    forward: Forward, batch: Batch, total_weight: float, loss_of: Loss, class_weights: torch.Tensor
 ) -> torch.Tensor:
     """Add the gradient of the batch's part of the weighted mean; return the sums of loss and hits."""
     images, labels = batch
     weights = torch.ones(len(labels))
     if len(labels) == 1:  # batch normalisation needs two rows: the copy has no weight
         images, labels, weights = images.repeat(2, 1, 1, 1), labels.repeat(2), torch.tensor([1.0, 0.0])
-    of_classes = class_weights[labels].to(device)
-    labels, weights = labels.to(device), weights.to(device)
-    logits = model(_input(images.to(device), preprocessing))  # (B, C)
+    of_classes = class_weights[labels].to(forward.device)
+    labels, weights = labels.to(forward.device), weights.to(forward.device)
+    logits = forward(images)
     losses = loss_of(logits, labels) * weights
     ((losses * of_classes).sum() / total_weight).backward()  # type: ignore[no-untyped-call]
     hits = ((logits.argmax(1) == labels) * weights).sum()
@@ -105,32 +97,21 @@ def _backward(
 
 
 def validate(
-    model: nn.Module,
-    batches: Iterator[Batch],
-    world: World,
-    preprocessing: Preprocessing,
-    loss_of: Loss,
-    *,
-    keep_answers: bool = False,
+    forward: Forward, batches: Iterator[Batch], world: World, loss_of: Loss, *, keep_answers: bool = False
 ) -> Pass:
     """Measure the split of all processes; the loss is not weighted. Rank 0 gets all answers where they are kept."""
-    model.eval()
+    forward.model.eval()
     sums = torch.zeros(3, dtype=torch.float64)
     answers: list[torch.Tensor] = []
     with torch.inference_mode():
         for images, labels in batches:
             labels = labels.to(world.device)
-            logits = model(_input(images.to(world.device), preprocessing))
+            logits = forward(images)
             loss = loss_of(logits, labels).sum()
             sums += torch.tensor([len(labels), loss.item(), (logits.argmax(1) == labels).sum().item()])
             if keep_answers:
-                answers.append(torch.cat([labels[:, None], logits.float().softmax(1)], 1).cpu())
+                answers.append(torch.cat([labels[:, None], logits.softmax(1)], 1).cpu())
     rows, loss_sum, hits = world.sum(sums.tolist(), "validate")
     gathered = world.gather(answers) if keep_answers else None
     both = (gathered[:, 0].long(), gathered[:, 1:]) if gathered is not None else None
     return Pass(int(rows), loss_sum / max(rows, 1), hits / max(rows, 1), answers=both)
-
-
-def _input(images: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
-    """Normalise, channels last as the weights."""
-    return normalise(images.contiguous(memory_format=torch.channels_last), preprocessing.mean, preprocessing.std)

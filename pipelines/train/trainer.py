@@ -15,6 +15,7 @@ from pipelines.model.preprocess import Preprocessing
 from pipelines.train.batches import Batch, Shard, batches_of
 from pipelines.train.checkpoint import load_checkpoint, save_checkpoint
 from pipelines.train.config import TrainConfig
+from pipelines.train.forward import Forward
 from pipelines.train.gradients import Gradients
 from pipelines.train.loop import Pass, Step, train_epoch, validate
 from pipelines.train.own import Codes, augmentation_of, figures_of, loss_of, metric_of
@@ -42,6 +43,7 @@ class Trainer:
         """Begin at the start, or where the run's checkpoint is."""
         self.config, self.manifest, self.codes = config, manifest, codes
         self.preprocessing, self.world = preprocessing, world
+        self._forward = Forward(model, preprocessing, world.device, config.precision)
         self.model, self.history, self.stopped = model, list[dict[str, Any]](), ""
         self._best: dict[str, torch.Tensor] | None = None
         self._epoch, self._steps, self._rows, self._seconds_before = 0, 0, 0, 0.0
@@ -74,12 +76,11 @@ class Trainer:
         """Train on what is left of the epoch, validate, report, save a checkpoint."""
         started, steps_before, rows_before = time.monotonic(), self._steps, self._rows
         trained = train_epoch(
-            self.model,
+            self._forward,
             self._optimizer,
             self._gradients,
             self._steps_left(),
             self.world,
-            self.preprocessing,
             self._loss,
             self._class_weights,
             lambda steps, rows: self._before_step(steps_before + steps, rows_before + rows),
@@ -93,14 +94,7 @@ class Trainer:
             expected = self.manifest.rows("train")
             raise DarkroomError(f"epoch {self._epoch} saw {self._rows} rows of {expected}; run it again")
         self.world.average_buffers(self.model)
-        checked = validate(
-            self.model,
-            self._batches("val"),
-            self.world,
-            self.preprocessing,
-            self._loss,
-            keep_answers=bool(self._metric),
-        )
+        checked = validate(self._forward, self._batches("val"), self.world, self._loss, keep_answers=bool(self._metric))
         self.history.append(self._report(trained, checked, time.monotonic() - started))
         self._epoch, self._steps, self._rows = self._epoch + 1, 0, 0
         self._judge()

@@ -13,6 +13,7 @@ from pipelines.images.policy import Policy
 from pipelines.model.preprocess import Preprocessing
 from pipelines.train.batches import Batch
 from pipelines.train.config import TrainConfig
+from pipelines.train.forward import Forward
 from pipelines.train.gradients import Gradients
 from pipelines.train.loop import Pass, Step, train_epoch
 from pipelines.train.trainer import class_weights_of
@@ -47,6 +48,7 @@ def run(
     weights: tuple[float, float] = (1, 1),
     stop_at: int = 99,
     passes: int = 1,
+    precision: str = "float32",
 ) -> Pass:
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
     seen: list[int] = []
@@ -58,7 +60,8 @@ def run(
     steps = iter([some[start : start + passes] for start in range(0, len(some), passes)])
     world: Any = Alone()
     gradients = Gradients(model, world, 1, "none")
-    return train_epoch(model, optimizer, gradients, steps, world, HOW, LOSS, torch.tensor(weights), before_step)
+    forward = Forward(model, HOW, world.device, precision)
+    return train_epoch(forward, optimizer, gradients, steps, world, LOSS, torch.tensor(weights), before_step)
 
 
 def test_rows_are_counted_with_a_last_batch_of_one() -> None:
@@ -73,6 +76,14 @@ def test_the_loss_falls_on_what_was_seen_before() -> None:
     model, some = network(), batches(8)
     losses = [run(model, some).loss for _ in range(20)]
     assert losses[-1] < losses[0]
+
+
+def test_bfloat16_teaches_what_float32_does_up_to_its_three_digits() -> None:
+    models = {precision: network() for precision in ("float32", "bfloat16")}
+    losses = {name: [run(model, batches(8), precision=name).loss for _ in range(20)] for name, model in models.items()}
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
+    assert losses["bfloat16"] != losses["float32"]
+    assert all(weight.dtype == torch.float32 for weight in models["bfloat16"].parameters())
 
 
 def test_frozen_layers_keep_their_weights_and_statistics() -> None:
