@@ -47,7 +47,7 @@ class Work(NamedTuple):
     ceiling_number: int
 
 
-NETWORKS = {"resnet50": Work(1000, 64, 128), "mobilenet_v3_large": Work(4000, 600, 1500)}
+NETWORKS = {"resnet50": Work(800, 160, 128), "mobilenet_v3_large": Work(3000, 400, 1000)}
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.peers.scoring import BATCH, predictor
 
-ACTORS, FEW = 2, 64
+ACTORS, FEW = 2, 32
 
 
 class Classify:
