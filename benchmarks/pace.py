@@ -9,7 +9,12 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import torch
+
+from benchmarks.photos import files
+from benchmarks.pixels import shrink
 from benchmarks.sampler import Sampler
 
 
@@ -35,3 +40,9 @@ class Pace(Sampler):
         for item in self._items:
             self._work(item)
         self._samples.append(time.thread_time() - started)
+
+
+def bare_loop(photos: Path, cores: Sequence[int]) -> Pace:
+    """Sample decoding, resizing and encoding eight photos of a folder, on one thread."""
+    torch.set_num_threads(1)
+    return Pace(shrink, [Path(file).read_bytes() for file in files(photos)[:8]], cores)

@@ -13,13 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from benchmarks.jobs import Done, all_cores, ingest
 from benchmarks.models import bundle
-from benchmarks.pace import Pace
-from benchmarks.photos import CACHE, files, into_memory, photos
-from benchmarks.pixels import shrink
+from benchmarks.pace import bare_loop
+from benchmarks.photos import CACHE, into_memory, photos
 from benchmarks.results import append, drawing, say
 from benchmarks.score import score
 
@@ -45,16 +42,14 @@ def main() -> None:
     parser.add_argument("--numbers", type=int, nargs="+", default=[3_000, 30_000, 100_000], help="photos on all cores")
     parser.add_argument("--one-core", type=int, nargs="+", default=[3_000, 20_000], help="photos on one core")
     words = parser.parse_args()
-    torch.set_num_threads(1)  # of the bare loop
     cores = all_cores()
     few = photos(words.images, 64)
-    some = [Path(file).read_bytes() for file in files(few)[:8]]
     work: Work = ingest
     if words.work == "score":
         work = functools.partial(score, model=bundle(TINY, few, TINY_PX))
     source_of = dataset if words.work == "score" else Path
     on_all, on_one = (
-        [run(work, source_of(photos(words.images, number)), number, some, chosen) for number in numbers]
+        [run(work, source_of(photos(words.images, number)), number, few, chosen) for number in numbers]
         for numbers, chosen in ((words.numbers, cores), (words.one_core, cores[:1]))
     )
     steps = [cost(*pair) for runs in (on_all, on_one) for pair in itertools.pairwise(runs)]
@@ -80,10 +75,10 @@ def dataset(folder: Path) -> Path:
     return target
 
 
-def run(work: Work, source: Path, number: int, some: list[bytes], cores: list[int]) -> Run:
-    """Run a job and measure the cores' speed meanwhile, by the bare loop on some photos."""
+def run(work: Work, source: Path, number: int, few: Path, cores: list[int]) -> Run:
+    """Run a job and measure the cores' speed meanwhile, by the bare loop on few photos."""
     into_memory(source)
-    with Pace(shrink, some, cores) as pace:
+    with bare_loop(few, cores) as pace:
         done = work(source, cores=cores)
     measured = Run(number, len(cores), round(done.seconds, 1), round(pace.seconds * 1000, 3), round(done.peak_mib))
     say(str(measured))

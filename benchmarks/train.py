@@ -16,14 +16,11 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from benchmarks.input import export
 from benchmarks.jobs import all_cores, dataset, finish_job, start_job
-from benchmarks.pace import Pace
+from benchmarks.pace import bare_loop
 from benchmarks.peers import venv
-from benchmarks.photos import CACHE, files, photos
-from benchmarks.pixels import shrink
+from benchmarks.photos import CACHE, photos
 from benchmarks.results import keep, say
 
 EPOCHS = 4
@@ -55,12 +52,11 @@ def main() -> None:
         "torch ddp": lambda: [venv.run("ddp_train", export(two), words.network, words.batch, 2, EPOCHS)["seconds"]],
         **{setting: functools.partial(together, setting) for setting in EXCHANGES},
     }
-    some = [Path(file).read_bytes() for file in files(photos(words.images, 64))[:8]]
-    torch.set_num_threads(1)  # of the bare loop
+    few = photos(words.images, 64)
     took: dict[str, list[Seconds]] = {}
     bare_loop_ms: dict[str, float] = {}
     for name, run in contenders.items():
-        with Pace(shrink, some, pair[: 1 if name == "alone" else 2]) as pace:  # busy cores alone
+        with bare_loop(few, pair[: 1 if name == "alone" else 2]) as pace:  # busy cores alone
             took[name] = run()
         bare_loop_ms[name] = round(pace.seconds * 1000, 3)
         say(f"{name}: {took[name]} s an epoch, the bare loop {bare_loop_ms[name]} ms a photo")

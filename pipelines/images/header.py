@@ -12,6 +12,7 @@ from PIL import Image
 from pipelines.images.policy import Policy
 from pipelines.images.reject import Rejected
 
+Bytes = bytes | bytearray | memoryview
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000")
 LOSSLESS = frozenset(("PNG", "GIF", "BMP", "TIFF"))
 
@@ -68,12 +69,12 @@ def _read_jpeg_header(content: bytes) -> Header | None:
     return None
 
 
-def frame_position(content: bytes | bytearray | memoryview) -> int:
+def frame_position(content: Bytes) -> int:
     """Return where an ordinary JPEG says its size: marker, length, bits, height, width follow; 0 for anything else."""
     return next((position for marker, position, _ in _segments(content) if marker in _SIZE_SEGMENTS), 0)
 
 
-def _segments(content: bytes | bytearray | memoryview) -> Iterator[tuple[int, int, int]]:
+def _segments(content: Bytes) -> Iterator[tuple[int, int, int]]:
     """Yield marker, position and length of a JPEG's segments, as far as they are those of an ordinary header."""
     position = 2 if content[:3] == b"\xff\xd8\xff" else len(content)
     while position + 9 < len(content) and content[position] == 0xFF:

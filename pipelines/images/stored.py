@@ -9,9 +9,7 @@ import simplejpeg
 from PIL import Image
 
 from pipelines.images.decode import Pixels
-from pipelines.images.header import frame_position
-
-Bytes = bytes | bytearray | memoryview
+from pipelines.images.header import Bytes, frame_position
 
 
 class Box(NamedTuple):

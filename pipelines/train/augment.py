@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from pipelines.images.decode import Pixels
-from pipelines.images.stored import Box, Bytes, decode_box, size_of
+from pipelines.images.header import Bytes
+from pipelines.images.stored import Box, decode_box, size_of
 from pipelines.model.preprocess import resize_square
 
 SMALLEST_CROP = 0.6  # of the short side

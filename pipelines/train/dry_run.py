@@ -10,6 +10,7 @@ from torch import nn
 from pipelines.errors import ConfigError
 from pipelines.model.dry_run import LayerTrace, check_output, shape_of
 from pipelines.train.config import TrainConfig
+from pipelines.train.forward import logits_of
 from pipelines.train.own import (
     Codes,
     augmentation_of,
@@ -49,8 +50,7 @@ def _step(config: TrainConfig, codes: Codes, model: nn.Module, labels: torch.Ten
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as a training has it
     with LayerTrace(model.train()) as trace:
         try:
-            with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
-                logits = model(images.contiguous(memory_format=torch.channels_last)).float()
+            logits = logits_of(model, images, config.precision)
         except Exception as error:
             raise ConfigError(
                 f"model={config.model} does not run in training mode: {error} ({trace.where()})"
