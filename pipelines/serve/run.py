@@ -24,6 +24,7 @@ from pipelines.serve.protocol import LimitedProtocol
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy keeps its idle connections, so that the proxy closes them first
+WORKER_SECONDS = 120  # one that is silent for longer is replaced; importing torch from a cold disk is silence
 
 
 def serve(config: ServeConfig) -> dict[str, Any]:
@@ -78,6 +79,7 @@ def _server(config: ServeConfig, listening: socket.socket, folder: str) -> Calla
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(config.timeout_seconds) + 1,
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
     if config.workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # how prometheus_client is told to share

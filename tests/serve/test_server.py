@@ -1,6 +1,7 @@
 """The server itself: its start and stop, its limits, its workers."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -46,6 +47,11 @@ def photo(work: Path) -> bytes:
 def head(length: int | None = None, content_type: str = "image/jpeg") -> bytes:
     framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     return f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\n{framing}\r\n\r\n".encode()
+
+
+def children_of(pid: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, check=True, text=True)
+    return [int(child) for child in found.stdout.split()]
 
 
 def connect(server: Server) -> socket.socket:
@@ -180,9 +186,19 @@ def test_workers_share_the_port_and_their_counters(work: Path) -> None:
         ]
         num_good = sum(answer.status_code == 200 for answer in answers)
         counted = requests.get(f"{server.url}/metrics", timeout=10).text
-        children = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, check=True).stdout
-    assert num_good and len(children.split()) >= 2
+        children = children_of(server.process.pid)
+    assert num_good and len(children) >= 2
     assert f'darkroom_images_total{{outcome="predicted"}} {num_good}.0' in counted
+
+
+def test_a_worker_that_is_silent_for_seconds_is_not_replaced(work: Path) -> None:
+    with serving(f"{work}/model", "workers=2", "engine=openvino") as server:
+        worker = children_of(server.process.pid)[-1]
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(8)
+        os.kill(worker, signal.SIGCONT)
+        time.sleep(1)
+        assert worker in children_of(server.process.pid)
 
 
 @pytest.mark.parametrize(("words", "exit_code", "problem"), [(["model=/no/such"], 2, "no model bundle")])
