@@ -1,17 +1,21 @@
 """Photos to a dataset: darkroom against a bare loop of decode, resize and encode, and against Ray Data and Daft.
 
 Every contender writes JPEGs of short side 256 px, quality 90, 4:2:0, to Parquet. Start-up is taken out: darkroom's by a
-run on few photos, the peers' by a warm-up in the same process. The ceiling is measured before and after darkroom.
+run on few photos, the peers' by a warm-up in the same process. A shared host's cores change their speed from minute to
+minute: each rate is brought to the mean speed by the bare loop on the same cores at the same time (benchmarks/pace.py).
 """
 
 import argparse
+import functools
 from pathlib import Path
+from typing import Any
 
-from benchmarks.ceiling import between_ceilings, rate_of_processes, shrink_files
-from benchmarks.jobs import Done, ingest
+from benchmarks.ceiling import rate_of_processes, shrink_files
+from benchmarks.jobs import all_cores, ingest
+from benchmarks.pace import Race
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, files, into_memory, photos
-from benchmarks.results import keep, say
+from benchmarks.results import keep
 
 FEW = 64
 PEERS = {
@@ -33,38 +37,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
     parser.add_argument("--number", type=int, default=30_000, help="photos that darkroom ingests")
-    parser.add_argument("--peer-number", type=int, default=3_000, help="photos that the ceiling and each peer take")
-    parser.add_argument("--rounds", type=int, default=1, help="darkroom's runs, with a ceiling before and after each")
+    parser.add_argument("--peer-number", type=int, default=8_000, help="photos that the ceiling and each peer take")
     parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
     words = parser.parse_args()
     many, some, few = (photos(words.images, number) for number in (words.number, words.peer_number, FEW))
-    into_memory(many)
-    start_up = ingest(few).seconds
-    runs: list[Done] = []
+    race, facts = Race(few, all_cores()), dict[str, Any]()
 
-    def run(_: int) -> float:
-        runs.append(ingest(many))
-        return (words.number - FEW) / (runs[-1].seconds - start_up)
+    def darkroom() -> float:
+        into_memory(many)
+        start_up, done = ingest(few), ingest(many)
+        facts.update(start_up_seconds=round(start_up.seconds, 1), peak_mib=round(done.peak_mib))
+        return (words.number - FEW) / (done.seconds - start_up.seconds)
 
-    measured = between_ceilings(run, lambda: ceiling(some), words.rounds)
+    race.run("ceiling", lambda: rate_of_processes(shrink_files, files(some), 2))
+    race.run("darkroom", darkroom)
     for name in filter(None, words.peers.split("|")):
         script, decoder = PEERS[name]
-        measured[name] = float(venv.run(script, some, CACHE / "peer", decoder)["images_per_second"])
-        say(f"{name} {measured[name]:.0f} images/s")
+        race.run(name, functools.partial(peer, script, some, decoder))
     keep(
         "ingest",
-        measured,
+        race.rates(),
         images=words.number,
+        peer_images=words.peer_number,
         photos=(words.images and Path(words.images).name) or "made",
-        start_up_seconds=round(start_up, 1),
-        peak_mib=round(runs[-1].peak_mib),
+        **facts,
+        bare_loop_ms=race.bare_loop_ms,
         configured=CONFIGURED,
     )
 
 
-def ceiling(folder: Path) -> float:
-    """Return images a second of two bare processes."""
-    return rate_of_processes(shrink_files, files(folder), 2)
+def peer(script: str, folder: Path, decoder: str) -> float:
+    """Return images a second of another tool."""
+    return float(venv.run(script, folder, CACHE / "peer", decoder)["images_per_second"])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 Every contender scores JPEGs of short side 256 px out of the same Parquet files and writes Parquet, one thread for each
 of two tasks. Start-up is taken out: darkroom's by a run on few photos, the peers' by a warm-up in the same process.
-The ceiling is the engine that darkroom chose, on random pixels in as many processes; it is measured before and after.
+The ceiling is the engine that darkroom chose, on random pixels in as many processes. A shared host's cores change their
+speed from minute to minute: each rate is brought to the mean speed by a bare loop of decoding and resizing on the same
+cores at the same time (benchmarks/pace.py).
 """
 
 import argparse
@@ -11,13 +13,14 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.ceiling import between_ceilings, rate_of_processes
+from benchmarks.ceiling import rate_of_processes
 from benchmarks.jobs import Done, all_cores, dataset, run_job
 from benchmarks.models import bundle
+from benchmarks.pace import Race
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, photos
 from benchmarks.results import keep, say
@@ -56,7 +59,6 @@ def main() -> None:
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
     parser.add_argument("--networks", default=",".join(NETWORKS), help="which networks, separated by commas")
     parser.add_argument("--share", type=float, default=1.0, help="how much of the photos to take, to try it out")
-    parser.add_argument("--rounds", type=int, default=1, help="darkroom's runs, with a ceiling before and after each")
     parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
     words = parser.parse_args()
     for name in words.networks.split(","):
@@ -67,26 +69,25 @@ def main() -> None:
 def measure(network: str, work: Work, words: argparse.Namespace) -> None:
     """Score with one network."""
     few, many, some = (photos(words.images, number) for number in (FEW, work.number, work.peer_number))
-    model = bundle(network, few)
-    start_up = score(dataset(few), model)
-    engine, precision = start_up.summary["engine"], start_up.summary["precision"]
-    runs: list[Done] = []
-
-    def run(_: int) -> float:
-        runs.append(score(dataset(many), model))
-        return (work.number - FEW) / (runs[-1].seconds - start_up.seconds)
-
+    model, target = bundle(network, few), CACHE / "peer"
+    chosen = score(dataset(few), model).summary
+    engine, precision = chosen["engine"], chosen["precision"]
+    race, facts = Race(few, all_cores()), dict[str, Any]()
     say(network)
-    measured = between_ceilings(run, lambda: ceiling(model, engine, precision, work.ceiling_number), words.rounds)
+
+    def darkroom() -> float:
+        start_up, done = score(dataset(few), model), score(dataset(many), model)
+        facts.update(start_up_seconds=round(start_up.seconds, 1), peak_mib=round(done.peak_mib))
+        return (work.number - FEW) / (done.seconds - start_up.seconds)
+
+    race.run("ceiling", lambda: ceiling(model, engine, precision, work.ceiling_number))
+    race.run("darkroom", darkroom)
     for name in filter(None, words.peers.split("|")):
         script, peer_engine = PEERS[name]
-        python = Path(sys.executable) if script == "spark_score" else None
-        peer = (dataset(some), CACHE / "peer", network, peer_engine, model, precision)
-        measured[name] = float(venv.run(script, *peer, python=python)["images_per_second"])
-        say(f"{network}: {name} {measured[name]:.1f} images/s")
+        race.run(name, functools.partial(peer, script, dataset(some), target, network, peer_engine, model, precision))
     keep(
         "score",
-        measured,
+        race.rates(),
         plot=f"score-{network}",
         network=network,
         engine=engine,
@@ -94,11 +95,16 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
         images=work.number,
         peer_images=work.peer_number,
         photos=(words.images and Path(words.images).name) or "made",
-        start_up_seconds=round(start_up.seconds, 1),
-        with_start_up=round(work.number / runs[-1].seconds, 1),
-        peak_mib=round(runs[-1].peak_mib),
+        **facts,
+        bare_loop_ms=race.bare_loop_ms,
         configured=CONFIGURED,
     )
+
+
+def peer(script: str, *words: object) -> float:
+    """Return images a second of another tool; Spark's own function runs where darkroom does."""
+    python = Path(sys.executable) if script == "spark_score" else None
+    return float(venv.run(script, *words, python=python)["images_per_second"])
 
 
 def score(source: Path, model: Path, cores: Sequence[int] = ()) -> Done:
