@@ -2,7 +2,7 @@
 
 A shared host's cores change their speed within seconds, so a ceiling before and after a job of minutes says little
 about the time between. Here a thread does the bare work on a few photos every second, on each core in turn, and counts
-its own CPU time: a percent of a core.
+its own CPU time: a percent of a core. What the host gives to others meanwhile, "steal" in /proc/stat, is added.
 """
 
 import os
@@ -27,11 +27,13 @@ class Pace(Sampler):
         super().__init__(every_seconds=1)
         self._work, self._items, self._cores = work, items, cores
         self._samples: list[float] = []
+        self._before = ticks_of(cores)
 
     @property
     def seconds(self) -> float:
-        """CPU seconds of an item, the mean of all samples."""
-        return statistics.mean(self._samples) / len(self._items)
+        """Seconds of a core for an item, the mean of all samples."""
+        stolen, ticks = (after - before for after, before in zip(ticks_of(self._cores), self._before, strict=True))
+        return statistics.mean(self._samples) / len(self._items) / (1 - stolen / ticks)
 
     def sample(self) -> None:
         """Do the work on the next core."""
@@ -41,6 +43,14 @@ class Pace(Sampler):
         for item in self._items:
             self._work(item)
         self._samples.append(time.thread_time() - started)
+
+
+def ticks_of(cores: Sequence[int]) -> tuple[int, int]:
+    """Return how many ticks of these cores the host has stolen since it started, and how many there were: proc(5)."""
+    names = {f"cpu{core}" for core in cores}
+    words = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
+    ticks = [list(map(int, line[1:9])) for line in words if line[0] in names]
+    return sum(core[7] for core in ticks), sum(map(sum, ticks))
 
 
 def bare_loop(photos: Path, cores: Sequence[int]) -> Pace:

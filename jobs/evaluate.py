@@ -13,7 +13,7 @@ from pipelines.evaluate.run import check, evaluate, verdict
 
 def main(words: Sequence[str]) -> int:
     """Run the job; return its exit code: 3 also below min_accuracy."""
-    return job.main("evaluate", EvaluateConfig, evaluate, words, check=check, verdict=verdict, network=True)
+    return job.main("evaluate", EvaluateConfig, evaluate, words, check=check, verdict=verdict, photos=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pipelines.features.run import check, features
 
 def main(words: Sequence[str]) -> int:
     """Run the job; return its exit code."""
-    return job.main("features", FeaturesConfig, features, words, check=check, network=True)
+    return job.main("features", FeaturesConfig, features, words, check=check, photos=True)
 
 
 if __name__ == "__main__":

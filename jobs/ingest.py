@@ -14,7 +14,7 @@ from pipelines.ingest.run import check, ingest
 
 def main(words: Sequence[str]) -> int:
     """Run the job; return its exit code."""
-    return job.main("ingest", IngestConfig, ingest, words, check=check, nothing_new=nothing_new)
+    return job.main("ingest", IngestConfig, ingest, words, check=check, nothing_new=nothing_new, photos=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pipelines.score.run import check, score
 
 def main(words: Sequence[str]) -> int:
     """Run the job; return its exit code."""
-    return job.main("score", ScoreConfig, score, words, check=check, nothing_new=nothing_new, network=True)
+    return job.main("score", ScoreConfig, score, words, check=check, nothing_new=nothing_new, photos=True)
 
 
 if __name__ == "__main__":

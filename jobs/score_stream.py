@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     run = functools.partial(score_stream, stop=stop, security=security_options(os.environ))
-    return job.main("score_stream", ScoreStreamConfig, run, words, check=check, network=True)
+    return job.main("score_stream", ScoreStreamConfig, run, words, check=check, photos=True)
 
 
 if __name__ == "__main__":

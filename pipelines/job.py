@@ -34,16 +34,16 @@ def main(
     check: Callable[[Config], None] | None = None,
     nothing_new: Callable[[Config], dict[str, Any] | None] | None = None,
     verdict: Verdict | None = None,
-    network: bool = False,
+    photos: bool = False,
 ) -> int:
     """Run one job; return its exit code: 0 done, 2 wrong conf, 3 wrong data, 1 anything else.
 
     `check` looks at what the model alone cannot (do the inputs exist?), before Spark starts. So does `nothing_new`:
     where an earlier run has done all of the work already, it returns the summary, and Spark is not started.
     The summary that `run` returns is printed as the last line on stdout, one JSON object. `verdict` reads it: what it
-    finds wrong is said on stderr, and the exit code is 3. `network` says that all tasks run one.
+    finds wrong is said on stderr, and the exit code is 3. `photos` says that tasks decode some.
     """
-    return report(verb, lambda: _run(verb, model, run, words, check, nothing_new, network), verdict)
+    return report(verb, lambda: _run(verb, model, run, words, check, nothing_new, photos), verdict)
 
 
 def report(verb: str, work: Callable[[], dict[str, Any]], verdict: Verdict | None = None) -> int:
@@ -78,7 +78,7 @@ def _run(
     words: Sequence[str],
     check: Callable[[Config], None] | None,
     nothing_new: Callable[[Config], dict[str, Any] | None] | None,
-    network: bool,
+    photos: bool,
 ) -> dict[str, Any]:
     config = load(model, words)
     if check:
@@ -87,7 +87,7 @@ def _run(
     if done and YARN_CONTAINER not in os.environ:
         return done
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    session = open_session(verb, os.environ.get("AWS_ENDPOINT_URL", ""), network=network)
+    session = open_session(verb, os.environ.get("AWS_ENDPOINT_URL", ""), photos=photos)
     try:
         return done or run(session, config)
     except (Py4JError, PySparkException) as error:

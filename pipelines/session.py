@@ -12,25 +12,25 @@ SETTINGS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.session.timeZone": "UTC",
 }
-# Of a network's inputs at least: with as many as cores, some wait for the last.
+# Of photos at least: with as many as cores, some wait for the last.
 TASKS_PER_CORE = 4
 # The processes that fork Spark's Python workers.
-WORKER_DAEMON, NETWORK_DAEMON = "pipelines.worker_daemon", "pipelines.network_daemon"
+WORKER_DAEMON, PHOTO_DAEMON = "pipelines.worker_daemon", "pipelines.photo_daemon"
 
 
-def open_session(name: str, s3_endpoint: str = "", *, network: bool = False) -> SparkSession:
+def open_session(name: str, s3_endpoint: str = "", *, photos: bool = False) -> SparkSession:
     """Return the session that spark-submit's settings describe, named `darkroom NAME`.
 
-    `s3_endpoint` is the address of an S3 server other than Amazon's. With `network`, Python workers have torch from the
-    start.
+    `s3_endpoint` is the address of an S3 server other than Amazon's. With `photos`, Python workers have torch and the
+    rest of what decodes and scores them from the start.
     """
-    daemon = NETWORK_DAEMON if network else WORKER_DAEMON
+    daemon = PHOTO_DAEMON if photos else WORKER_DAEMON
     builder = SparkSession.builder.appName(f"darkroom {name}").config("spark.python.daemon.module", daemon)
     for key, value in {**SETTINGS, **_s3_settings(s3_endpoint)}.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
-    if network:
+    if photos:
         tasks = TASKS_PER_CORE * session.sparkContext.defaultParallelism
         session.conf.set("spark.sql.files.minPartitionNum", str(tasks))
     return session

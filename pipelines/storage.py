@@ -7,7 +7,9 @@ machine's role (AWS_ENDPOINT_URL names another server than Amazon's); for HDFS s
 """
 
 import contextlib
+import functools
 import importlib.util
+import io
 import json
 import os
 import tempfile
@@ -85,7 +87,7 @@ def filesystem(uri: str, *, to_write: bool = False) -> Iterator[tuple[AbstractFi
 def _open(uri: str) -> tuple[AbstractFileSystem, str]:
     scheme, _, rest = absolute(uri).partition("://")
     if scheme == "file":
-        return fsspec.filesystem("file"), rest
+        return _local(), rest
     if scheme == "hdfs":
         from pipelines.webhdfs import WebHdfs
 
@@ -94,6 +96,12 @@ def _open(uri: str) -> tuple[AbstractFileSystem, str]:
     if importlib.util.find_spec("s3fs") is None:
         raise ConfigError(f"cannot use {uri!r}: s3fs is not installed; install darkroom[s3]")
     return fsspec.filesystem("s3", **S3_OPTIONS), rest
+
+
+@functools.lru_cache(maxsize=1)
+def _local() -> AbstractFileSystem:
+    """Find it once: fsspec takes longer to look it up than a photo to be read."""
+    return fsspec.filesystem("file")
 
 
 def remedy(uri: str) -> str:
@@ -201,7 +209,8 @@ def read_bytes(uri: str) -> bytes:
     """Read a whole file; FileNotFoundError if it is not there."""
     with filesystem(uri) as (fs, path):
         if isinstance(fs, LocalFileSystem):
-            return Path(path).read_bytes()  # with a file object of fsspec's a photo takes half as long again
+            with io.FileIO(path) as local:  # four times as fast as a file object of fsspec's
+                return local.readall()
         with fs.open(path, "rb") as file:
             return bytes(file.read())
 

@@ -26,7 +26,7 @@ os.environ["PYSPARK_SUBMIT_ARGS"] = (
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    session = open_session("tests", network=True)
+    session = open_session("tests", photos=True)
     yield session
     session.stop()
 

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from pipelines.session import NETWORK_DAEMON, open_session
+from pipelines.session import PHOTO_DAEMON, open_session
 from tools.cluster import kafka
 from tools.cluster.process import pid_of
 
@@ -77,7 +77,7 @@ class Stream:
         lines = [line.split(None, 3) for line in listed.stdout.splitlines()[1:]]
         mine = [line for line in lines if line[2] == str(self.job.pid) and len(line) == 4]
         if kind == "worker":
-            daemons = {pid for pid, _, _, words in mine if NETWORK_DAEMON in words}
+            daemons = {pid for pid, _, _, words in mine if PHOTO_DAEMON in words}
             return [int(pid) for pid, parent, *_ in mine if parent in daemons]
         return [int(pid) for pid, _, _, words in mine if PROGRAMS[kind] in words and "java" in words.split()[0]]
 

@@ -86,8 +86,9 @@ def resize(
 
     small = np.empty((height_px, width_px, 3), np.uint8) if out is None else out
     # In this order of axes torch sees that the channels come last, and takes its vector code.
-    source = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
-    target = torch.from_numpy(small)[None].permute(0, 3, 1, 2)
+    source, target = (
+        torch.from_numpy(image[None]).permute(0, 3, 1, 2) for image in (np.ascontiguousarray(pixels), small)
+    )
     operator = getattr(torch.ops.aten, f"_upsample_{interpolation}2d_aa").out
     operator(source, (height_px, width_px), False, None, None, out=target)
     return small

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipelines.session import NETWORK_DAEMON, WORKER_DAEMON
+from pipelines.session import PHOTO_DAEMON, WORKER_DAEMON
 from tests.command import Job
 
 
@@ -64,7 +64,7 @@ def executor_of_rank_0() -> list[int]:
 
 def python_workers(job: Job) -> list[int]:
     """Return a Python worker of a local job: a child of a process that forks them."""
-    forking = {WORKER_DAEMON.encode(), NETWORK_DAEMON.encode()}
+    forking = {WORKER_DAEMON.encode(), PHOTO_DAEMON.encode()}
     daemons = [pid for pid in _processes() if forking & set(_read(pid, "cmdline")) and _session(pid) == job.pid]
     return [pid for pid in _processes() if next(_ancestors(pid), 0) in daemons][:1]
 
