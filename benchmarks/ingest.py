@@ -1,21 +1,20 @@
 """Photos to a dataset: darkroom against a bare loop of decode, resize and encode, and against Ray Data and Daft.
 
 Every contender writes JPEGs of short side 256 px, quality 90, 4:2:0, to Parquet. Start-up is taken out: darkroom's by a
-run on few photos, the peers' by a warm-up in the same process. A shared host's cores change their speed from minute to
-minute: each rate is brought to the mean speed by the bare loop on the same cores at the same time (benchmarks/pace.py).
+run on few photos, the peers' by a warm-up in the same process. Each takes turns with the ceiling, seconds each, and is
+held against the ceiling of its own minutes (benchmarks/turns.py).
 """
 
 import argparse
-import functools
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ceiling import rate_of_processes, shrink_files
-from benchmarks.jobs import all_cores, ingest
-from benchmarks.pace import Race
+from benchmarks.jobs import ingest
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, files, into_memory, photos
+from benchmarks.pixels import shrink_files
 from benchmarks.results import keep
+from benchmarks.turns import Ceiling, Race
 
 FEW = 64
 PEERS = {
@@ -41,19 +40,20 @@ def main() -> None:
     parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
     words = parser.parse_args()
     many, some, few = (photos(words.images, number) for number in (words.number, words.peer_number, FEW))
-    race, facts = Race(few, all_cores()), dict[str, Any]()
+    facts: dict[str, Any] = {}
 
-    def darkroom() -> float:
+    def darkroom(ceiling: Ceiling) -> float:
         into_memory(many)
-        start_up, done = ingest(few), ingest(many)
+        start_up, done = ingest(few, ceiling=ceiling), ingest(many, ceiling=ceiling)
         facts.update(start_up_seconds=round(start_up.seconds, 1), peak_mib=round(done.peak_mib))
         return (words.number - FEW) / (done.seconds - start_up.seconds)
 
-    race.run("ceiling", lambda: rate_of_processes(shrink_files, files(some), 2))
-    race.run("darkroom", darkroom)
-    for name in filter(None, words.peers.split("|")):
-        script, decoder = PEERS[name]
-        race.run(name, functools.partial(peer, script, some, decoder))
+    with Ceiling(shrink_files, files(some), 2) as ceiling:
+        race = Race(ceiling)
+        race.run("darkroom", darkroom)
+        for name in filter(None, words.peers.split("|")):
+            script, decoder = PEERS[name]
+            race.run(name, lambda ceiling, how=(script, some, CACHE / "peer", decoder): venv.rate(ceiling, *how))
     keep(
         "ingest",
         race.rates(),
@@ -61,14 +61,9 @@ def main() -> None:
         peer_images=words.peer_number,
         photos=(words.images and Path(words.images).name) or "made",
         **facts,
-        bare_loop_ms=race.bare_loop_ms,
+        ceilings=race.ceilings,
         configured=CONFIGURED,
     )
-
-
-def peer(script: str, folder: Path, decoder: str) -> float:
-    """Return images a second of another tool."""
-    return float(venv.run(script, folder, CACHE / "peer", decoder)["images_per_second"])
 
 
 if __name__ == "__main__":

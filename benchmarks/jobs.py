@@ -1,5 +1,6 @@
 """Run darkroom's jobs as a user does."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.memory import PeakMemory
 from benchmarks.photos import CACHE
+from benchmarks.turns import Ceiling, seconds_of
 from tools.stream_faults import num_inputs
 
 DARKROOM = str(Path(sys.executable).parent / "darkroom")
@@ -25,13 +27,18 @@ class Done(NamedTuple):
     summary: dict[str, Any]
 
 
-def run_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> Done:
-    """Run `darkroom VERB`, on these cores alone if any are named; time and memory are those of all its processes."""
+def run_job(verb: str, *settings: str, cores: Sequence[int] = (), ceiling: Ceiling | None = None) -> Done:
+    """Run `darkroom VERB`, on these cores alone if any are named, in turns with the ceiling if there is one.
+
+    Time and memory are those of all its processes; the ceiling's turns do not count.
+    """
     started = time.perf_counter()
     job = start_job(verb, *settings, cores=cores)
-    with PeakMemory(job.pid) as memory:
+    turns = ceiling.beside(job.pid) if ceiling else contextlib.nullcontext([])
+    with PeakMemory(job.pid) as memory, turns as pauses:
         summary = finish_job(job)
-    return Done(time.perf_counter() - started, memory.mib, summary)
+        ended = time.perf_counter()
+    return Done(seconds_of(started, ended, pauses), memory.mib, summary)
 
 
 def start_job(verb: str, *settings: str, cores: Sequence[int] = ()) -> "subprocess.Popen[str]":
@@ -50,11 +57,11 @@ def finish_job(job: "subprocess.Popen[str]") -> dict[str, Any]:
     return summary
 
 
-def ingest(photos: Path, cores: Sequence[int] = ()) -> Done:
+def ingest(photos: Path, cores: Sequence[int] = (), ceiling: Ceiling | None = None) -> Done:
     """Ingest photos anew to CACHE/dataset/NAME; every one of them has to be accepted."""
     target = CACHE / "dataset" / photos.name
     shutil.rmtree(target, ignore_errors=True)
-    done = run_job("ingest", f"source={photos}", f"target={target}", cores=cores)
+    done = run_job("ingest", f"source={photos}", f"target={target}", cores=cores, ceiling=ceiling)
     if done.summary["accepted"] != done.summary["read"]:
         raise SystemExit(f"not every photo was accepted: {done.summary}")
     return done

@@ -16,7 +16,7 @@ class PeakMemory(Sampler):
 
     def sample(self) -> None:
         """Add up the sizes of now."""
-        self.mib = max(self.mib, sum(map(_pss_mib, _tree(self._pid))))
+        self.mib = max(self.mib, sum(map(_pss_mib, tree(self._pid))))
 
 
 def peaks_of_tenths(pid: int, seconds: float) -> list[int]:
@@ -29,7 +29,7 @@ def peaks_of_tenths(pid: int, seconds: float) -> list[int]:
     return peaks
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
     """Return a process and its descendants."""
     parents: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():

@@ -15,7 +15,6 @@ import torch
 
 from benchmarks.photos import files
 from benchmarks.pixels import shrink
-from benchmarks.results import say
 from benchmarks.sampler import Sampler
 
 
@@ -57,25 +56,3 @@ def bare_loop(photos: Path, cores: Sequence[int]) -> Pace:
     """Sample decoding, resizing and encoding eight photos of a folder, on one thread."""
     torch.set_num_threads(1)
     return Pace(shrink, [Path(file).read_bytes() for file in files(photos)[:8]], cores)
-
-
-class Race:
-    """Contenders that run one after the other, and what the cores were good for during each."""
-
-    def __init__(self, photos: Path, cores: Sequence[int]) -> None:
-        """The bare loop that is sampled is that of a few of these photos, on these cores."""
-        self._photos, self._cores = photos, cores
-        self._rates: dict[str, float] = {}
-        self.bare_loop_ms: dict[str, float] = {}
-
-    def run(self, name: str, contender: Callable[[], float], cores: Sequence[int] = ()) -> None:
-        """Run a contender, which returns its images a second; `cores` are those that it uses, if not all."""
-        with bare_loop(self._photos, cores or self._cores) as pace:
-            self._rates[name] = contender()
-        self.bare_loop_ms[name] = round(pace.seconds * 1000, 3)
-        say(f"{name}: {self._rates[name]:.1f} images/s while the bare loop took {self.bare_loop_ms[name]} ms a photo")
-
-    def rates(self) -> dict[str, float]:
-        """Return images a second of each contender, brought to the mean speed of the cores."""
-        mean_ms = statistics.mean(self.bare_loop_ms.values())
-        return {name: rate * self.bare_loop_ms[name] / mean_ms for name, rate in self._rates.items()}

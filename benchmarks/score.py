@@ -2,9 +2,8 @@
 
 Every contender scores JPEGs of short side 256 px out of the same Parquet files and writes Parquet, one thread for each
 of two tasks. Start-up is taken out: darkroom's by a run on few photos, the peers' by a warm-up in the same process.
-The ceiling is the engine that darkroom chose, on random pixels in as many processes. A shared host's cores change their
-speed from minute to minute: each rate is brought to the mean speed by a bare loop of decoding and resizing on the same
-cores at the same time (benchmarks/pace.py).
+The ceiling is the engine that darkroom chose, on random pixels in as many processes. Each takes turns with it, seconds
+each, and is held against the ceiling of its own minutes (benchmarks/turns.py).
 """
 
 import argparse
@@ -17,13 +16,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.ceiling import rate_of_processes
 from benchmarks.jobs import Done, all_cores, dataset, run_job
 from benchmarks.models import bundle
-from benchmarks.pace import Race
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, photos
 from benchmarks.results import keep, say
+from benchmarks.turns import Ceiling, Race
 from pipelines.model.bundle import load_bundle
 from pipelines.model.engines import Engine, open_engine
 
@@ -43,14 +41,13 @@ CONFIGURED = {
 
 
 class Work(NamedTuple):
-    """A network, and how many photos darkroom, each peer and the ceiling score with it."""
+    """A network, and how many photos darkroom and each peer score with it."""
 
     number: int
     peer_number: int
-    ceiling_number: int
 
 
-NETWORKS = {"resnet50": Work(800, 160, 128), "mobilenet_v3_large": Work(3000, 400, 1000)}
+NETWORKS = {"resnet50": Work(800, 160), "mobilenet_v3_large": Work(3000, 400)}
 
 
 def main() -> None:
@@ -72,19 +69,23 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
     model, target = bundle(network, few), CACHE / "peer"
     chosen = score(dataset(few), model).summary
     engine, precision = chosen["engine"], chosen["precision"]
-    race, facts = Race(few, all_cores()), dict[str, Any]()
+    facts: dict[str, Any] = {}
     say(network)
 
-    def darkroom() -> float:
-        start_up, done = score(dataset(few), model), score(dataset(many), model)
+    def darkroom(ceiling: Ceiling) -> float:
+        start_up, done = (score(dataset(folder), model, ceiling=ceiling) for folder in (few, many))
         facts.update(start_up_seconds=round(start_up.seconds, 1), peak_mib=round(done.peak_mib))
         return (work.number - FEW) / (done.seconds - start_up.seconds)
 
-    race.run("ceiling", lambda: ceiling(model, engine, precision, work.ceiling_number))
-    race.run("darkroom", darkroom)
-    for name in filter(None, words.peers.split("|")):
-        script, peer_engine = PEERS[name]
-        race.run(name, functools.partial(peer, script, dataset(some), target, network, peer_engine, model, precision))
+    bare = functools.partial(forward, str(model), engine, precision)
+    with Ceiling(bare, range(1000), len(all_cores())) as ceiling:
+        race = Race(ceiling)
+        race.run("darkroom", darkroom)
+        for name in filter(None, words.peers.split("|")):
+            script, peer_engine = PEERS[name]
+            python = Path(sys.executable) if script == "spark_score" else None  # Spark's own runs where darkroom does
+            how = (script, dataset(some), target, network, peer_engine, model, precision)
+            race.run(name, lambda ceiling, how=how, python=python: venv.rate(ceiling, *how, python=python))
     keep(
         "score",
         race.rates(),
@@ -96,31 +97,19 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
         peer_images=work.peer_number,
         photos=(words.images and Path(words.images).name) or "made",
         **facts,
-        bare_loop_ms=race.bare_loop_ms,
+        ceilings=race.ceilings,
         configured=CONFIGURED,
     )
 
 
-def peer(script: str, *words: object) -> float:
-    """Return images a second of another tool; Spark's own function runs where darkroom does."""
-    python = Path(sys.executable) if script == "spark_score" else None
-    return float(venv.run(script, *words, python=python)["images_per_second"])
-
-
-def score(source: Path, model: Path, cores: Sequence[int] = ()) -> Done:
+def score(source: Path, model: Path, cores: Sequence[int] = (), ceiling: Ceiling | None = None) -> Done:
     """Run `darkroom score` anew."""
     target = CACHE / "scored"
     shutil.rmtree(target, ignore_errors=True)
-    done = run_job("score", f"source={source}", f"model={model}", f"target={target}", cores=cores)
+    done = run_job("score", f"source={source}", f"model={model}", f"target={target}", cores=cores, ceiling=ceiling)
     if done.summary["predicted"] != done.summary["inputs"]:
         raise SystemExit(f"not every photo was scored: {done.summary}")
     return done
-
-
-def ceiling(model: Path, engine: str, precision: str, number: int) -> float:
-    """Return images a second of an engine's forward passes, in a process for each core with one thread each."""
-    work = functools.partial(forward, str(model), engine, precision)
-    return rate_of_processes(work, range(number), len(all_cores()))
 
 
 def forward(model: str, engine: str, precision: str, images: Sequence[int]) -> None:

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from benchmarks.input import export
 from benchmarks.jobs import all_cores, dataset, finish_job, start_job
-from benchmarks.pace import Race
+from benchmarks.pace import bare_loop
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, photos
-from benchmarks.results import keep
+from benchmarks.results import keep, say
 
-EPOCHS, ALONE = 4, "alone"
+EPOCHS = 4
 Seconds = list[float]  # of each epoch of a run
 EXCHANGES = ("gradient_compression=fp16", "backward_passes_per_step=2")
 CONFIGURED = {
@@ -46,34 +46,36 @@ def main() -> None:
     settings = (f"model={words.network}", f"batch_size={words.batch}", f"epochs={EPOCHS}", "num_threads=1")
     together = functools.partial(train, [(two, 2, pair)], *settings)
     contenders: dict[str, Callable[[], list[Seconds]]] = {
-        ALONE: lambda: train([(one, 1, pair[:1])], *settings),
+        "alone": lambda: train([(one, 1, pair[:1])], *settings),
         "at once": functools.partial(train, [(one, 1, [core]) for core in pair], *settings),
         "darkroom": together,
         "torch ddp": lambda: [venv.run("ddp_train", export(two), words.network, words.batch, 2, EPOCHS)["seconds"]],
         **{setting: functools.partial(together, setting) for setting in EXCHANGES},
     }
-    race, took = Race(photos(words.images, 64), pair), dict[str, list[Seconds]]()
-
-    def rate(name: str) -> float:
-        took[name] = contenders[name]()
-        return words.number * (1 if name == ALONE else 2) / mean_seconds(took[name])
-
-    for name in contenders:
-        race.run(name, functools.partial(rate, name), pair[:1] if name == ALONE else ())
-    rates = race.rates()
+    few = photos(words.images, 64)
+    took: dict[str, list[Seconds]] = {}
+    bare_loop_ms: dict[str, float] = {}
+    for name, run in contenders.items():
+        with bare_loop(few, pair[: 1 if name == "alone" else 2]) as pace:  # busy cores alone
+            took[name] = run()
+        bare_loop_ms[name] = round(pace.seconds * 1000, 3)
+        say(f"{name}: {took[name]} s an epoch, the bare loop {bare_loop_ms[name]} ms a photo")
+    mean_ms = statistics.mean(bare_loop_ms.values())
+    num_images = {name: words.number * (1 if name == "alone" else 2) for name in contenders}
+    rates = {name: num_images[name] / mean_seconds(runs) * bare_loop_ms[name] / mean_ms for name, runs in took.items()}
     keep(
         "train",
-        {"ceiling": 2 * rates[ALONE], "darkroom": rates["darkroom"], "torch ddp": rates["torch ddp"]},
+        {"ceiling": 2 * rates["alone"], "darkroom": rates["darkroom"], "torch ddp": rates["torch ddp"]},
         network=words.network,
         batch_size=words.batch,
         images=2 * words.number,
         photos=(words.images and Path(words.images).name) or "made",
         processes=2,
         communication_share=round(1 - rates["darkroom"] / rates["at once"], 3),
-        two_alone_at_once=round(rates["at once"] / (2 * rates[ALONE]), 3),
+        two_alone_at_once=round(rates["at once"] / (2 * rates["alone"]), 3),
         ratio_with={name: round(rates[name] / rates["darkroom"], 3) for name in EXCHANGES},
         seconds_an_epoch=took,
-        bare_loop_ms=race.bare_loop_ms,
+        bare_loop_ms=bare_loop_ms,
         configured=CONFIGURED,
     )
 

@@ -39,8 +39,8 @@ def main() -> None:
         answers = rows.limit(number) if number == FEW else rows
         answers = answers.repartition(2) if number == FEW else answers
         answers.select("uri", classify("image").alias("probabilities")).write.mode("overwrite").parquet(target)
-        seconds = time.perf_counter() - started
-    print(json.dumps({"images_per_second": number / seconds}))
+        ended = time.perf_counter()
+    print(json.dumps({"runs": [(number, started, ended)]}))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.photos import CACHE
 from benchmarks.results import say
+from benchmarks.turns import Ceiling, seconds_of
 
 HERE = Path(__file__).parent
 LOCK = HERE.parent / "peers.requirements.lock"
@@ -39,12 +41,33 @@ def install() -> Path:
     return VENV / "bin" / "python"
 
 
-def run(script: str, *words: object, python: Path | None = None) -> dict[str, Any]:
+def run(script: str, *words: object) -> dict[str, Any]:
     """Run benchmarks/peers/SCRIPT.py and return the JSON object of its last line."""
-    command = [str(python or install()), str(HERE / f"{script}.py"), *map(str, words)]
+    return _finish(_start(script, words, install()))
+
+
+def rate(ceiling: Ceiling, script: str, *words: object, python: Path | None = None) -> float:
+    """Run a script in turns with the ceiling; return its images a second, without the ceiling's turns.
+
+    Its last line has `runs`: number of images, start and end by time.perf_counter() of each. The last counts; where
+    there are two, without what it has in common with the first.
+    """
+    job = _start(script, words, python or install())
+    with ceiling.beside(job.pid) as pauses:
+        runs = _finish(job)["runs"]
+    numbers, seconds = zip(*((number, seconds_of(start, end, pauses)) for number, start, end in runs), strict=True)
+    return numbers[0] / seconds[0] if len(runs) == 1 else (numbers[1] - numbers[0]) / (seconds[1] - seconds[0])
+
+
+def _start(script: str, words: Sequence[object], python: Path) -> "subprocess.Popen[str]":
+    command = [str(python), str(HERE / f"{script}.py"), *map(str, words)]
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}  # their worker processes import our decoder
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def _finish(job: "subprocess.Popen[str]") -> dict[str, Any]:
+    output, errors = job.communicate()
+    if job.returncode:
+        raise SystemExit(f"{job.args} failed:\n{errors[-3000:]}")
+    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
     return answer
