@@ -21,11 +21,11 @@ from benchmarks.models import bundle
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, photos
 from benchmarks.results import keep, say
-from benchmarks.turns import Ceiling, Race
+from benchmarks.turns import CHUNK, Ceiling, Race
 from pipelines.model.bundle import load_bundle
 from pipelines.model.engines import Engine, open_engine
 
-FEW, BATCH = 64, 16
+FEW, BATCH = 64, CHUNK
 PEERS = {
     "ray data": ("ray_score", "torch"),
     "ray data, our engine": ("ray_score", "openvino"),
@@ -78,7 +78,7 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
         return (work.number - FEW) / (done.seconds - start_up.seconds)
 
     bare = functools.partial(forward, str(model), engine, precision)
-    with Ceiling(bare, range(1000), len(all_cores())) as ceiling:
+    with Ceiling(bare, range(10 * BATCH), len(all_cores())) as ceiling:
         race = Race(ceiling)
         race.run("darkroom", darkroom)
         for name in filter(None, words.peers.split("|")):
@@ -113,18 +113,18 @@ def score(source: Path, model: Path, cores: Sequence[int] = (), ceiling: Ceiling
 
 
 def forward(model: str, engine: str, precision: str, images: Sequence[int]) -> None:
-    """Classify as many random images."""
-    network = open_once(model, engine, precision)
-    side_px = load_bundle(model).info.preprocessing.crop_px
-    pixels = torch.randint(0, 256, (BATCH, side_px, side_px, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
-    for start in range(0, len(images), BATCH):
-        network.predict(pixels[: len(images) - start])
+    """Classify as many random images, at most BATCH."""
+    network, pixels = open_once(model, engine, precision)
+    network.predict(pixels[: len(images)])
 
 
 @functools.lru_cache
-def open_once(model: str, engine: str, precision: str) -> Engine:
-    """Open an engine in this process."""
-    return open_engine(load_bundle(model), engine, 1, precision)
+def open_once(model: str, engine: str, precision: str) -> tuple[Engine, torch.Tensor]:
+    """Open an engine in this process, and make a batch of random pixels for it."""
+    stored = load_bundle(model)
+    side_px = stored.info.preprocessing.crop_px
+    pixels = torch.randint(0, 256, (BATCH, side_px, side_px, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    return open_engine(stored, engine, 1, precision), pixels
 
 
 if __name__ == "__main__":
