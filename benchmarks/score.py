@@ -47,7 +47,7 @@ class Work(NamedTuple):
     peer_number: int
 
 
-NETWORKS = {"resnet50": Work(800, 160), "mobilenet_v3_large": Work(3000, 400)}
+NETWORKS = {"resnet50": Work(800, 160), "mobilenet_v3_large": Work(12000, 400)}
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ def submit(job: Path, words: Sequence[str], options: Sequence[str], target: str)
     spark_home = os.environ.get("SPARK_HOME") or str(Path(pyspark.__file__).parent)
     environment = {
         "PYSPARK_PYTHON": sys.executable,
+        "MALLOC_ARENA_MAX": "2",  # of glibc: else up to eight a core for the threads of a JVM
         **os.environ,
         **_archived_classes(),
         "SPARK_HOME": spark_home,

@@ -1,6 +1,11 @@
-"""Which settings of spark-submit the URIs of a job ask for."""
+"""What a job is started with: the settings of spark-submit that its URIs ask for, and its environment."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from pipelines.submit import _connectors
 
@@ -23,3 +28,16 @@ def test_kafka_and_s3_together_get_the_packages_of_both() -> None:
     for key in ("spark.jars.packages", "spark.jars.excludes"):
         assert set(both[key].split(",")) == set(kafka[key].split(",")) | set(s3[key].split(","))
     assert both.keys() == kafka.keys() | s3.keys()
+
+
+@pytest.mark.parametrize(("of_user", "expected"), [({}, "2"), ({"MALLOC_ARENA_MAX": "7"}, "7")])
+def test_a_job_keeps_few_of_glibc_s_heaps_unless_the_user_says_how_many(
+    tmp_path: Path, of_user: dict[str, str], expected: str
+) -> None:
+    job = tmp_path / "jobs" / "job.py"
+    job.parent.mkdir()
+    job.write_text("import os; print(os.environ['MALLOC_ARENA_MAX'])")
+    start = f"import pathlib; from pipelines.submit import submit; submit(pathlib.Path({str(job)!r}), [], [], '')"
+    environment = {**{key: value for key, value in os.environ.items() if key != "MALLOC_ARENA_MAX"}, **of_user}
+    done = subprocess.run([sys.executable, "-c", start], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected
