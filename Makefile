@@ -2,6 +2,7 @@
 .PHONY: help setup lock check test test-cluster test-browser fault-table demo cluster-up cluster-down cluster-status bench-ingest bench-input bench-scale-ingest bench-scale-score bench-score bench-train clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
+NETWORKS ?= resnet50
 SERVICES ?=
 TESTS ?= tests/cluster
 WORKERS ?= 2
@@ -59,8 +60,8 @@ bench-scale-ingest: setup ## Measure ingest of 3,000 to 100,000 photos on all co
 bench-scale-score: setup ## Measure score of as many
 	python -m benchmarks.scale score --images "$(IMAGES)"
 
-bench-score: setup ## Measure score against the engine alone, Ray Data and predict_batch_udf
-	python -m benchmarks.score --images "$(IMAGES)"
+bench-score: setup ## Measure score against the engine alone, Ray Data and predict_batch_udf; NETWORKS=mobilenet_v3_large
+	python -m benchmarks.score --images "$(IMAGES)" --networks "$(NETWORKS)"
 
 bench-train: setup ## Measure training on two processes against one alone and torch's DDP
 	python -m benchmarks.train --images "$(IMAGES)"

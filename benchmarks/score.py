@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -54,7 +54,7 @@ def main() -> None:
     """Measure all of them and keep one result a network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
-    parser.add_argument("--networks", default=",".join(NETWORKS), help="which networks, separated by commas")
+    parser.add_argument("--networks", default="resnet50", help=f"one or more of {','.join(NETWORKS)}")
     parser.add_argument("--share", type=float, default=1.0, help="how much of the photos to take, to try it out")
     parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
     words = parser.parse_args()
@@ -67,15 +67,14 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
     """Score with one network."""
     few, many, some = (photos(words.images, number) for number in (FEW, work.number, work.peer_number))
     model, target = bundle(network, few), CACHE / "peer"
-    chosen = score(dataset(few), model).summary
-    engine, precision = chosen["engine"], chosen["precision"]
-    facts: dict[str, Any] = {}
+    start_up = score(dataset(few), model)
+    engine, precision = start_up.summary["engine"], start_up.summary["precision"]
+    runs: list[Done] = []
     say(network)
 
     def darkroom(ceiling: Ceiling) -> float:
-        start_up, done = (score(dataset(folder), model, ceiling=ceiling) for folder in (few, many))
-        facts.update(start_up_seconds=round(start_up.seconds, 1), peak_mib=round(done.peak_mib))
-        return (work.number - FEW) / (done.seconds - start_up.seconds)
+        runs.append(score(dataset(many), model, ceiling=ceiling))
+        return (work.number - FEW) / (runs[0].seconds - start_up.seconds)
 
     bare = functools.partial(forward, str(model), engine, precision)
     with Ceiling(bare, range(10 * BATCH), len(all_cores())) as ceiling:
@@ -96,7 +95,8 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
         images=work.number,
         peer_images=work.peer_number,
         photos=(words.images and Path(words.images).name) or "made",
-        **facts,
+        start_up_seconds=round(start_up.seconds, 1),
+        peak_mib=round(runs[0].peak_mib),
         ceilings=race.ceilings,
         configured=CONFIGURED,
     )
