@@ -124,15 +124,14 @@ def check_bundle(bundle: Bundle) -> None:
 def _try(bundle: Bundle, name: str, precision: str, num_threads: int) -> EngineChoice:
     images, expected = bundle.check_batch()
     engine = open_engine(bundle, name, num_threads, precision)
-    started = time.perf_counter()
+    num_batches, started = 1, time.perf_counter()
     answers = engine.predict(images)
-    rate = len(images) / (time.perf_counter() - started)
-    if len(images) / rate < SECONDS:  # a first batch takes longer than others, which counts only if all are short
+    if time.perf_counter() - started < SECONDS:  # too short to count: a first batch takes longer than others
         num_batches, started = 0, time.perf_counter()
         while not num_batches or time.perf_counter() - started < SECONDS:
             engine.predict(images)
             num_batches += 1
-        rate = num_batches * len(images) / (time.perf_counter() - started)
+    rate = num_batches * len(images) / (time.perf_counter() - started)
     difference = float(np.abs(answers - expected.numpy()).max())
     agreement = float((answers.argmax(1) == expected.numpy().argmax(1)).mean())
     return EngineChoice(name, precision, round(rate, 1), difference, agreement)
