@@ -8,6 +8,7 @@ The JVM sends a task in parts, and holds the next back until the last is acknowl
 Linux acknowledges 40 ms later (RFC 1122, delayed acknowledgement), with all cores idle; here it does so at once.
 """
 
+import contextlib
 import gc
 import importlib
 import io
@@ -26,8 +27,7 @@ def main(*modules: str) -> None:
     """Start as Spark's own daemon does, with what workers need imported once, and kept from the collector."""
     sys.path[:] = without_copies(sys.path)
     setattr(zipimport.zipimporter, "invalidate_caches", lambda _: None)  # noqa: B010 - as before Python 3.10
-    for module in ("pandas", "pyspark.sql.pandas.serializers", *modules):
-        importlib.import_module(module)
+    preload("pandas", "pyspark.sql.pandas.serializers", *modules)
     from pyspark import daemon
 
     if hasattr(socket, "TCP_QUICKACK"):  # Linux alone
@@ -35,6 +35,13 @@ def main(*modules: str) -> None:
     gc.collect()
     gc.freeze()
     daemon.manager()  # type: ignore[no-untyped-call]
+
+
+def preload(*modules: str) -> None:
+    """Import what is installed. A task whose packages were packed without torch may never need it."""
+    for module in modules:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(module)
 
 
 def _run_task(source: io.BufferedReader, sink: io.BufferedWriter) -> None:

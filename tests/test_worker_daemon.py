@@ -10,9 +10,10 @@ import zipimport
 from pathlib import Path
 
 import pyspark
+import pytest
 from pyspark.sql import SparkSession
 
-from pipelines.worker_daemon import Prompt, without_copies
+from pipelines.worker_daemon import Prompt, preload, without_copies
 
 
 def test_a_worker_has_torch_and_pyspark_s_compiled_files(spark: SparkSession) -> None:
@@ -20,6 +21,12 @@ def test_a_worker_has_torch_and_pyspark_s_compiled_files(spark: SparkSession) ->
         return "torch" in sys.modules, sys.modules["pyspark"].__file__ or ""
 
     assert spark.sparkContext.parallelize([0], 1).map(look).first() == (True, pyspark.__file__)
+
+
+def test_what_is_not_installed_is_left_to_the_tasks_that_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    preload("not_installed_here", "colorsys")
+    assert "colorsys" in sys.modules
 
 
 def test_an_archive_is_not_read_again_before_each_task(spark: SparkSession, tmp_path: Path) -> None:
