@@ -1,16 +1,19 @@
 """Training input: darkroom's batches against a bare loop of decode and crop, and against four loaders.
 
 Every contender gives shuffled uint8 batches of 32 random views of 224 px of the same JPEGs of short side 256 px; the
-network would normalise them. darkroom reads its dataset, a peer its own form of it, written beforehand. An epoch
-before the one that counts warms up. The ceiling's threads have the bytes in memory and decode whole images; it is
-measured before and after. The same loop without the rows below a view, which darkroom and the peers with our decoder
-leave out too, is told apart.
+network would normalise them. darkroom reads its dataset, a peer its own form of it, written beforehand. The
+ceiling's threads have the bytes in memory and decode whole images. The same loop without the rows below a view, which
+darkroom and the peers with our decoder leave out too, is told apart. These three take turns of two seconds. A peer has
+an epoch that warms up and one that counts.
 """
 
 import argparse
+import itertools
+import os
 import shutil
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,8 +29,12 @@ from benchmarks.results import keep, say
 from pipelines.images.policy import Policy
 from pipelines.model.preprocess import Preprocessing
 from pipelines.train.batches import Shard, batches_of
+from pipelines.train.world import KEEP_FREED_MEMORY
 
 SIDE_PX, BATCH = 224, 32
+TURN = 128  # batches
+SETTLE_SECONDS = 0.2  # until what was begun ahead is done, and takes nothing of the next one's turn
+Turn = Callable[[], float]  # which returns its seconds
 NO_ROWS_BELOW = "the loop without the rows below"
 LOADERS = ("dataloader", "webdataset", "mosaicml-streaming", "litdata")
 PEERS = {f"{name}{', our decoder' * ours}": (name, ours) for name in LOADERS for ours in (False, True)}
@@ -47,19 +54,21 @@ def main() -> None:
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
     parser.add_argument("--number", type=int, default=16_000, help="photos that darkroom and the ceiling take")
     parser.add_argument("--peer-number", type=int, default=1_500, help="photos that each peer takes")
-    parser.add_argument("--rounds", type=int, default=3, help="darkroom's epochs, with a ceiling before and after each")
+    parser.add_argument("--turns", type=int, default=15, help="of darkroom and the ceilings, some two seconds each")
     parser.add_argument("--peers", default="|".join(PEERS), help="which peers, separated by |")
     words = parser.parse_args()
+    if not os.environ.keys() >= KEEP_FREED_MEMORY.keys():  # glibc reads it when a process starts, as `train` starts its
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**KEEP_FREED_MEMORY, **os.environ})
     num_threads = len(all_cores())
     many, some = (dataset(photos(words.images, number)) for number in (words.number, words.peer_number))
-    contents = images_of(many)
-    epoch_rate(many, 0, num_threads)
-    measured = between_ceilings(
-        lambda number: epoch_rate(many, 1 + number, num_threads),
-        lambda: ceiling(contents, num_threads, whole=True),
-        words.rounds,
+    measured = rates_in_turns(
+        {
+            "ceiling": bare_loop(many, num_threads, whole=True),
+            "darkroom": darkroom(many, num_threads),
+            NO_ROWS_BELOW: bare_loop(many, num_threads, whole=False),
+        },
+        words.turns,
     )
-    measured[NO_ROWS_BELOW] = ceiling(contents, num_threads, whole=False)
     folder, workers = export(some), {}
     for name in filter(None, words.peers.split("|")):
         loader, ours = PEERS[name]
@@ -78,45 +87,61 @@ def main() -> None:
     )
 
 
-def between_ceilings(run: Callable[[int], float], ceiling: Callable[[], float], num_rounds: int) -> dict[str, float]:
-    """Run darkroom so often, called with the round's number, with a ceiling before and after; return mean rates."""
-    ceilings, rates = [ceiling()], []
-    for number in range(num_rounds):
-        rates.append(run(number))
-        ceilings.append(ceiling())
-        say(f"darkroom {rates[-1]:.0f}, ceiling {ceilings[-2]:.0f} and {ceilings[-1]:.0f} images/s")
-    return {"ceiling": sum(ceilings) / len(ceilings), "darkroom": sum(rates) / len(rates)}
+def rates_in_turns(contenders: dict[str, Turn], num_turns: int) -> dict[str, float]:
+    """Let each take a turn of seconds after the other, so often after one that does not count; return images a second.
+
+    A shared host's cores change their speed from minute to minute: so all see the same minutes.
+    """
+    seconds = dict.fromkeys(contenders, 0.0)
+    for number in range(1 + num_turns):
+        took = {name: turn() for name, turn in contenders.items()}
+        say(", ".join(f"{name} {TURN * BATCH / took[name]:.0f} images/s" for name in took))
+        if number:
+            seconds = {name: seconds[name] + took[name] for name in took}
+    return {name: num_turns * TURN * BATCH / seconds[name] for name in seconds}
 
 
-def epoch_rate(folder: Path, epoch: int, num_threads: int) -> float:
-    """Return images a second of an epoch as `train` reads it."""
-    torch.set_num_threads(num_threads)
+def darkroom(folder: Path, num_threads: int) -> Turn:
+    """Return what takes the seconds of TURN batches as `train` reads them, epoch after epoch."""
     how = Preprocessing(policy=Policy(), resize_px=256, crop_px=SIDE_PX, mean=(0.5,) * 3, std=(0.5,) * 3)
-    shard = Shard(f"file://{folder}", "train", 0, 1, epoch, 0, "crop")
-    started = time.perf_counter()
-    num_images = sum(len(batch.labels) for batch in batches_of(shard, how, BATCH, num_threads))
-    return num_images / (time.perf_counter() - started)
+    shards = (Shard(f"file://{folder}", "train", 0, 1, epoch, 0, "crop") for epoch in itertools.count())
+    batches = itertools.chain.from_iterable(batches_of(shard, how, BATCH, num_threads) for shard in shards)
+
+    def turn() -> float:
+        skip(batches, num_threads + 1)  # what was decoded ahead when the last turn ended
+        took = seconds_of(lambda: skip(batches, TURN))
+        time.sleep(SETTLE_SECONDS)
+        return took
+
+    return turn
 
 
-def ceiling(contents: list[bytes], num_threads: int, *, whole: bool) -> float:
-    """Return images a second of threads that decode and crop what lies in memory."""
-    torch.set_num_threads(1)
-
-    def work(start: int) -> int:
-        random = np.random.default_rng(start)
-        some = contents[start : start + BATCH]
-        return sum(len(random_crop(content, SIDE_PX, random, whole=whole)) for content in some)
-
-    started = time.perf_counter()
-    with ThreadPoolExecutor(num_threads) as pool:
-        sum(pool.map(work, range(0, len(contents), BATCH)))
-    return len(contents) / (time.perf_counter() - started)
-
-
-def images_of(folder: Path) -> list[bytes]:
-    """Read a dataset's images into memory."""
+def bare_loop(folder: Path, num_threads: int, *, whole: bool) -> Turn:
+    """Return what takes the seconds of threads that decode and crop as many images, which lie in memory."""
     images: list[bytes] = pq.read_table(folder / "data", columns=["image"])["image"].to_pylist()
-    return images
+    chunks = itertools.cycle(images[start : start + BATCH] for start in range(0, len(images), BATCH))
+    pool = ThreadPoolExecutor(num_threads, initializer=torch.set_num_threads, initargs=(1,))
+    random = itertools.count()
+
+    def work(chunk: list[bytes]) -> None:
+        generator = np.random.default_rng(next(random))
+        for content in chunk:
+            random_crop(content, SIDE_PX, generator, whole=whole)
+
+    return lambda: seconds_of(lambda: skip(pool.map(work, itertools.islice(chunks, TURN)), TURN))
+
+
+def skip(items: Iterator[object], number: int) -> None:
+    """Take so many."""
+    for _ in itertools.islice(items, number):
+        pass
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return how long it takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 def export(folder: Path) -> Path:

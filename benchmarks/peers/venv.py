@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.photos import CACHE
 from benchmarks.results import say
 from benchmarks.turns import Ceiling, seconds_of
+from pipelines.train.world import KEEP_FREED_MEMORY
 
 HERE = Path(__file__).parent
 LOCK = HERE.parent / "peers.requirements.lock"
@@ -61,7 +62,8 @@ def rate(ceiling: Ceiling, script: str, *words: object, python: Path | None = No
 
 def _start(script: str, words: Sequence[object], python: Path) -> "subprocess.Popen[str]":
     command = [str(python), str(HERE / f"{script}.py"), *map(str, words)]
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}  # their worker processes import our decoder
+    # Their worker processes import our decoder, and keep their memory as darkroom's training does.
+    environment = {**KEEP_FREED_MEMORY, **os.environ, "PYTHONPATH": str(HERE.parents[1])}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 

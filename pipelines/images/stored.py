@@ -2,7 +2,7 @@
 
 import io
 import struct
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -10,6 +10,8 @@ from PIL import Image
 
 from pipelines.images.decode import Pixels
 from pipelines.images.header import Bytes, frame_position
+
+Colours = Literal["RGB", "BGR"]  # their order
 
 
 class Box(NamedTuple):
@@ -25,40 +27,49 @@ class Box(NamedTuple):
         return pixels[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
-def size_of(image: Bytes) -> tuple[int, int]:
-    """Return height and width in pixels of bytes that `canonicalise` made, without decoding them."""
+class Frame(NamedTuple):
+    """An image's size, and where an ordinary JPEG says it; `position` is 0 for all others."""
+
+    height_px: int
+    width_px: int
+    position: int
+
+
+def frame_of(image: Bytes) -> Frame:
+    """Read the size of bytes that `canonicalise` made, without decoding them."""
+    position = 0
     if not _is_jpeg(image):
         width_px, height_px = struct.unpack_from(">II", image, 16)  # of a PNG's first chunk
     elif position := frame_position(image):
         height_px, width_px = struct.unpack_from(">HH", image, position + 5)
     else:
         height_px, width_px = simplejpeg.decode_jpeg_header(image, strict=False)[:2]
-    return height_px, width_px
+    return Frame(height_px, width_px, position)
 
 
-def decode_canonical(image: Bytes) -> Pixels:
+def decode_canonical(image: Bytes, colours: Colours = "RGB") -> Pixels:
     """Decode bytes that `canonicalise` made, to uint8 (H, W, 3)."""
     if _is_jpeg(image):
-        return np.asarray(simplejpeg.decode_jpeg(image, colorspace="RGB", strict=False))
+        return np.asarray(simplejpeg.decode_jpeg(image, colorspace=colours, strict=False))
     with Image.open(io.BytesIO(image), formats=("PNG",)) as png:
-        return np.array(png.convert("RGB"))
+        pixels = np.array(png.convert("RGB"))
+        return pixels if colours == "RGB" else pixels[:, :, ::-1].copy()
 
 
-def decode_box(image: Bytes, box: Box) -> Pixels:
+def decode_box(image: Bytes, frame: Frame, box: Box, colours: Colours = "RGB") -> Pixels:
     """Decode a rectangle of bytes that `canonicalise` made, to uint8 (height, width, 3).
 
     Of a JPEG nothing is decoded below the rectangle; the pixels are the same as those of the whole image.
     """
-    return box.of(decode_canonical(_ending_at(image, box.top + box.height)))
+    return box.of(decode_canonical(_ending_at(image, frame, box.top + box.height), colours))
 
 
-def _ending_at(image: Bytes, num_rows: int) -> Bytes:
+def _ending_at(image: Bytes, frame: Frame, num_rows: int) -> Bytes:
     """Make a JPEG's header say that the image ends one row after so many: the last row's colours depend on the next."""
-    position = frame_position(image)
-    if not position or num_rows + 1 >= int.from_bytes(image[position + 5 : position + 7]):
+    if not frame.position or num_rows + 1 >= frame.height_px:
         return image
     shorter = bytearray(image)
-    struct.pack_into(">H", shorter, position + 5, num_rows + 1)
+    struct.pack_into(">H", shorter, frame.position + 5, num_rows + 1)
     return shorter
 
 

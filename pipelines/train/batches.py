@@ -14,9 +14,9 @@ from pipelines import storage
 from pipelines.ahead import map_ahead
 from pipelines.dataset import split_uri
 from pipelines.images.decode import Pixels
-from pipelines.images.stored import decode_box, decode_canonical, size_of
+from pipelines.images.stored import decode_box, decode_canonical, frame_of
 from pipelines.model.preprocess import Preprocessing, central_square, resize_square
-from pipelines.train.augment import augment, random_of
+from pipelines.train.augment import augment, draws_of, generator_of
 from pipelines.train.legacy_filesystem import legacy
 from pipelines.train.own import Augmentation
 from pipelines.train.pool import SerialPool
@@ -128,11 +128,12 @@ def _stay_alone() -> None:
 def _write_view(row: Row, shard: Shard, preprocessing: Preprocessing, own: Augmentation | None, out: Pixels) -> None:
     """Decode a row to its place in a batch; of a training image a random view."""
     image, interpolation = row.image, preprocessing.interpolation
-    random = random_of(shard.seed, shard.epoch, row.image_id)
+    source = shard.seed, shard.epoch, row.image_id
     if own:
-        resize_square(own(decode_canonical(image), random), interpolation, out)
+        resize_square(own(decode_canonical(image), generator_of(*source)), interpolation, out)
     elif shard.augmentation == "none":
-        square = central_square(*size_of(image), preprocessing)
-        resize_square(decode_box(image, square), interpolation, out)
+        frame = frame_of(image)
+        square = central_square(frame.height_px, frame.width_px, preprocessing)
+        resize_square(decode_box(image, frame, square), interpolation, out)
     else:
-        augment(image, shard.augmentation, interpolation, random, out)
+        augment(image, shard.augmentation, interpolation, draws_of(*source), out)

@@ -19,6 +19,8 @@ from pipelines.errors import ConfigError
 
 POLL_SECONDS = 0.0005
 START_SECONDS = 300  # a busy cluster may take this long to give the task slots
+# Of glibc, in bytes: else it returns a step's memory to the system, and the next step takes it again page by page.
+KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 
 
 class World:
@@ -141,6 +143,7 @@ def launch(spark: SparkSession, work: Callable[..., Any], arguments: tuple[Any, 
     from horovod.runner.common.util.timeout import TimeoutException
 
     slots = spark.sparkContext.defaultParallelism
+    path = os.pathsep.join(entry for entry in sys.path if entry)
     if str(spark.sparkContext.master).startswith("local") and slots < num_processes:
         raise ConfigError(f"num_processes={num_processes}, but Spark has {slots} task slots; lower it or add cores")
     try:
@@ -151,7 +154,7 @@ def launch(spark: SparkSession, work: Callable[..., Any], arguments: tuple[Any, 
                 num_proc=num_processes,
                 use_gloo=True,
                 start_timeout=START_SECONDS,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env={**KEEP_FREED_MEMORY, **os.environ, "PYTHONPATH": path},
                 stdout=sys.stderr,
                 stderr=sys.stderr,
                 verbose=0,

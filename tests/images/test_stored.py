@@ -8,10 +8,11 @@ import simplejpeg
 from PIL import Image
 
 from pipelines.images.decode import Pixels
-from pipelines.images.stored import Box, decode_box, decode_canonical, size_of
+from pipelines.images.stored import Box, Colours, decode_box, decode_canonical, frame_of
 
 HEIGHT_PX, WIDTH_PX = 75, 53
 NOISE = np.random.default_rng(0).integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
+ORDERS: tuple[Colours, ...] = ("RGB", "BGR")
 
 
 def saved(kind: str, pixels: Pixels = NOISE, **how: object) -> bytes:
@@ -32,18 +33,24 @@ IMAGES = {
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_the_size_is_that_of_the_pixels(name: str) -> None:
-    assert size_of(IMAGES[name]) == (HEIGHT_PX, WIDTH_PX)
+    assert frame_of(IMAGES[name])[:2] == (HEIGHT_PX, WIDTH_PX)
 
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_a_rectangle_has_the_pixels_of_the_whole_image_wherever_it_ends(name: str) -> None:
-    whole = decode_canonical(IMAGES[name])
+    whole, frame = decode_canonical(IMAGES[name]), frame_of(IMAGES[name])
     boxes = [Box(bottom // 3, 7, bottom - bottom // 3, 40) for bottom in range(1, HEIGHT_PX + 1)]
-    assert all(np.array_equal(decode_box(IMAGES[name], box), box.of(whole)) for box in boxes)
+    assert all(np.array_equal(decode_box(IMAGES[name], frame, box), box.of(whole)) for box in boxes)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_colours_come_in_either_order(name: str) -> None:
+    rgb, bgr = (decode_box(IMAGES[name], frame_of(IMAGES[name]), Box(2, 7, 23, 40), order) for order in ORDERS)
+    assert np.array_equal(bgr, rgb[:, :, ::-1])
 
 
 def test_rows_below_a_rectangle_are_not_decoded() -> None:
-    decoded = decode_box(IMAGES["420"], Box(2, 7, 23, 40)).base
+    decoded = decode_box(IMAGES["420"], frame_of(IMAGES["420"]), Box(2, 7, 23, 40)).base
     assert decoded is not None and decoded.shape == (26, WIDTH_PX, 3)
 
 
@@ -51,5 +58,5 @@ def test_a_header_that_is_not_ordinary_is_read_by_libjpeg() -> None:
     """Fill bytes may stand before any marker."""
     image = IMAGES["420"][:2] + b"\xff" * 3 + IMAGES["420"][2:]
     box = Box(3, 5, 20, 30)
-    assert size_of(image) == (HEIGHT_PX, WIDTH_PX)
-    assert np.array_equal(decode_box(image, box), box.of(decode_canonical(IMAGES["420"])))
+    assert frame_of(image)[:2] == (HEIGHT_PX, WIDTH_PX)
+    assert np.array_equal(decode_box(image, frame_of(image), box), box.of(decode_canonical(IMAGES["420"])))

@@ -4,7 +4,9 @@ import multiprocessing
 import os
 from multiprocessing.connection import Connection
 
-from pipelines.train.world import keep_to_share_of_cores
+from pyspark.sql import SparkSession
+
+from pipelines.train.world import KEEP_FREED_MEMORY, keep_to_share_of_cores, launch
 
 
 def _share(local_rank: int, local_size: int, told: Connection) -> None:
@@ -29,3 +31,8 @@ def test_processes_of_one_machine_share_its_cores_without_overlap() -> None:
 
 def test_more_processes_than_cores_may_run_anywhere() -> None:
     assert share(0, len(os.sched_getaffinity(0)) + 1) == os.sched_getaffinity(0)
+
+
+def test_glibc_keeps_the_memory_that_a_training_step_frees(spark: SparkSession) -> None:
+    told = launch(spark, lambda: dict(os.environ), (), 1)
+    assert KEEP_FREED_MEMORY.items() <= told.items()
