@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks.jobs import ingest
+from benchmarks.jobs import all_cores, ingest
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, files, into_memory, photos
 from benchmarks.pixels import shrink_files
@@ -48,7 +48,7 @@ def main() -> None:
         facts.update(start_up_seconds=round(start_up.seconds, 1), peak_mib=round(done.peak_mib))
         return (words.number - FEW) / (done.seconds - start_up.seconds)
 
-    with Ceiling(shrink_files, files(some), 2) as ceiling:
+    with Ceiling(shrink_files, files(some), all_cores()) as ceiling:
         race = Race(ceiling)
         race.run("darkroom", darkroom)
         for name in filter(None, words.peers.split("|")):

@@ -1,9 +1,10 @@
 """Cost as it grows: ingest or score of 3,000, 30,000 and 100,000 photos on all cores, of 3,000 and 20,000 on one.
 
-The cost of an image is that of each further one, from one number of photos to the next: start-up drops out. A shared
-host's cores change their speed within seconds: a cost is therefore told in milliseconds of a core, and relative to what
-the bare loop of decode, resize and encode takes on the same cores at the same time (benchmarks/pace.py). A tiny network
-scores, so that the frame around it is measured. Memory is the proportional set size of a job's processes at its peak.
+The cost of an image is that of each further one, from one number of photos to the next: start-up drops out. It is told
+in milliseconds of a core, and in photos of the bare loop of decode, resize and encode. The loop runs on the same cores,
+on all of them at once, in turns of seconds with the job (benchmarks/turns.py): a shared host's cores change their speed
+from minute to minute, and two cores at work are slower than one, as they share memory and caches. A tiny network
+scores, so that the frame around it is measured. Memory is the proportional set size of a job at its peak.
 """
 
 import argparse
@@ -15,23 +16,29 @@ from typing import Any, NamedTuple
 
 from benchmarks.jobs import Done, all_cores, ingest
 from benchmarks.models import bundle
-from benchmarks.pace import bare_loop
-from benchmarks.photos import CACHE, into_memory, photos
+from benchmarks.photos import CACHE, files, into_memory, photos
+from benchmarks.pixels import shrink_files
 from benchmarks.results import append, drawing, say
 from benchmarks.score import score
+from benchmarks.turns import Ceiling
 
 TINY, TINY_PX = "small_resnet20", 32
 Work = Callable[..., Done]
 
 
 class Run(NamedTuple):
-    """A job on so many images and cores, its memory, and a core's time for a photo in the bare loop meanwhile."""
+    """A job on so many images and cores, its memory, and a core's time for a photo in the bare loop of its minutes."""
 
     images: int
     cores: int
     seconds: float
     bare_loop_ms: float
     peak_mib: int
+
+    @property
+    def core_ms(self) -> float:
+        """Milliseconds of all cores."""
+        return self.seconds * self.cores * 1000
 
 
 def main() -> None:
@@ -76,20 +83,23 @@ def dataset(folder: Path) -> Path:
 
 
 def run(work: Work, source: Path, number: int, few: Path, cores: list[int]) -> Run:
-    """Run a job and measure the cores' speed meanwhile, by the bare loop on few photos."""
+    """Run a job in turns with the bare loop on few photos, on the same cores."""
     into_memory(source)
-    with bare_loop(few, cores) as pace:
-        done = work(source, cores=cores)
-    measured = Run(number, len(cores), round(done.seconds, 1), round(pace.seconds * 1000, 3), round(done.peak_mib))
+    with Ceiling(shrink_files, files(few), cores) as ceiling:
+        done = work(source, cores=cores, ceiling=ceiling)
+        bare_loop_ms = len(cores) * 1000 / ceiling.rate
+    measured = Run(number, len(cores), round(done.seconds, 1), round(bare_loop_ms, 3), round(done.peak_mib))
     say(str(measured))
     return measured
 
 
 def cost(few: Run, many: Run) -> dict[str, Any]:
-    """Return a core's time for each image that `many` has more."""
-    core_ms = (many.seconds - few.seconds) * many.cores * 1000 / (many.images - few.images)
+    """Return a core's time for each image that `many` has more, and how many photos of the bare loop that is."""
+    number = many.images - few.images
+    core_ms = (many.core_ms - few.core_ms) / number
+    relative = (many.core_ms / many.bare_loop_ms - few.core_ms / few.bare_loop_ms) / number
     steps = {"from": few.images, "to": many.images, "cores": many.cores}
-    return {**steps, "core_ms": round(core_ms, 3), "relative": round(core_ms / many.bare_loop_ms, 3)}
+    return {**steps, "core_ms": round(core_ms, 3), "relative": round(relative, 3)}
 
 
 def spread(values: list[float]) -> float:
@@ -104,7 +114,7 @@ def draw(work: str, steps: list[dict[str, Any]], runs: list[Run]) -> None:
             f"{step['from']:,} to {step['to']:,}\n{step['cores']} core{'s' * (step['cores'] > 1)}" for step in steps
         ]
         left.bar(names, [step["relative"] for step in steps])
-        left.set(title=work, ylabel="a further image's cost / bare loop")
+        left.set(title=work, ylabel="a further image's cost / a photo of the bare loop")
         right.plot([run.images for run in runs], [run.peak_mib for run in runs], marker="o")
         right.set(xlabel="photos", ylabel="peak MiB", xscale="log", ylim=0)
 

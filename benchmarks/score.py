@@ -77,7 +77,7 @@ def measure(network: str, work: Work, words: argparse.Namespace) -> None:
         return (work.number - FEW) / (runs[0].seconds - start_up.seconds)
 
     bare = functools.partial(forward, str(model), engine, precision)
-    with Ceiling(bare, range(10 * BATCH), len(all_cores())) as ceiling:
+    with Ceiling(bare, range(10 * BATCH), all_cores()) as ceiling:
         race = Race(ceiling)
         race.run("darkroom", darkroom)
         for name in filter(None, words.peers.split("|")):

@@ -20,7 +20,7 @@ import torch
 from benchmarks.memory import tree
 from benchmarks.results import say
 
-JOB_SECONDS, LOOP_SECONDS, CHUNK = 8.0, 4.0, 16
+JOB_SECONDS, LOOP_SECONDS, CHUNK = 8.0, 3.0, 16
 Work = Callable[[Sequence[Any]], object]
 Pause = tuple[float, float]  # by time.perf_counter(), which all processes of a machine share
 
@@ -28,13 +28,13 @@ Pause = tuple[float, float]  # by time.perf_counter(), which all processes of a 
 class Ceiling:
     """Processes that do the bare work over and over again, stopped but for their turns."""
 
-    def __init__(self, work: Work, items: Sequence[Any], num_processes: int) -> None:
-        """Each does the work on its share of the items, one thread each."""
+    def __init__(self, work: Work, items: Sequence[Any], cores: Sequence[int]) -> None:
+        """As many as there are cores, on these cores; each does the work on its share of the items, on one thread."""
         context = multiprocessing.get_context("spawn")
-        shares = [items[start::num_processes] for start in range(num_processes)]
+        shares = [items[start :: len(cores)] for start in range(len(cores))]
         self._done = [context.Value("q", 0, lock=False) for _ in shares]
         self._processes = [
-            context.Process(target=_work, args=(work, share, done), daemon=True)
+            context.Process(target=_work, args=(work, share, done, cores), daemon=True)
             for share, done in zip(shares, self._done, strict=True)
         ]
         self._seconds, self._number = 0.0, 0
@@ -142,7 +142,8 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _work(work: Work, share: Sequence[Any], done: Any) -> None:
+def _work(work: Work, share: Sequence[Any], done: Any, cores: Sequence[int]) -> None:
+    os.sched_setaffinity(0, cores)
     torch.set_num_threads(1)
     for start in itertools.cycle(range(0, len(share), CHUNK)):
         work(chunk := share[start : start + CHUNK])
