@@ -65,10 +65,10 @@ class Ceiling:
         return self._number / self._seconds
 
     @contextlib.contextmanager
-    def beside(self, pid: int) -> Iterator[list[Pause]]:
-        """Take turns with a process and its children until the block ends; give the pauses that they have had."""
+    def beside(self, *pids: int) -> Iterator[list[Pause]]:
+        """Take turns with processes and their children until the block ends; give the pauses that they have had."""
         pauses, over = list[Pause](), threading.Event()
-        thread = threading.Thread(target=self._take_turns, args=(pid, pauses, over), daemon=True)
+        thread = threading.Thread(target=self._take_turns, args=(pids, pauses, over), daemon=True)
         thread.start()
         try:
             yield pauses
@@ -76,11 +76,11 @@ class Ceiling:
             over.set()
             thread.join()
 
-    def _take_turns(self, pid: int, pauses: list[Pause], over: threading.Event) -> None:
+    def _take_turns(self, pids: Sequence[int], pauses: list[Pause], over: threading.Event) -> None:
         while not over.wait(JOB_SECONDS):
-            started, stopped = time.perf_counter(), _stop(pid)
+            started, stopped = time.perf_counter(), [_stop(pid) for pid in pids]
             self._turn()
-            for process in stopped:
+            for process in itertools.chain.from_iterable(stopped):
                 _send(process, signal.SIGCONT)
             pauses.append((started, time.perf_counter()))
 
