@@ -13,8 +13,9 @@ from benchmarks.jobs import all_cores, ingest
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, files, into_memory, photos
 from benchmarks.pixels import shrink_files
+from benchmarks.race import Race
 from benchmarks.results import keep
-from benchmarks.turns import Ceiling, Race
+from benchmarks.turns import Ceiling
 
 FEW = 64
 PEERS = {

@@ -20,8 +20,9 @@ from benchmarks.jobs import Done, all_cores, dataset, run_job
 from benchmarks.models import bundle
 from benchmarks.peers import venv
 from benchmarks.photos import CACHE, photos
+from benchmarks.race import Race
 from benchmarks.results import keep, say
-from benchmarks.turns import CHUNK, Ceiling, Race
+from benchmarks.turns import CHUNK, Ceiling
 from pipelines.model.bundle import load_bundle
 from pipelines.model.engines import Engine, open_engine
 

@@ -9,7 +9,6 @@ import itertools
 import multiprocessing
 import os
 import signal
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,6 @@ from typing import Any, Self
 import torch
 
 from benchmarks.memory import tree
-from benchmarks.results import say
 
 JOB_SECONDS, LOOP_SECONDS, CHUNK = 8.0, 3.0, 16
 Work = Callable[[Sequence[Any]], object]
@@ -100,26 +98,28 @@ class Ceiling:
             os.kill(process.pid or 0, number)
 
 
-class Race:
-    """Contenders one after the other, each in turns with the ceiling."""
+@contextlib.contextmanager
+def alternating(first: int, second: int) -> Iterator[tuple[list[Pause], list[Pause]]]:
+    """Let two processes and their children run in turns until the block ends; give the pauses that each has had."""
+    pauses, over = (list[Pause](), list[Pause]()), threading.Event()
+    thread = threading.Thread(target=_alternate, args=((first, second), pauses, over), daemon=True)
+    thread.start()
+    try:
+        yield pauses
+    finally:
+        over.set()
+        thread.join()
 
-    def __init__(self, ceiling: Ceiling) -> None:
-        """Nobody has run yet."""
-        self._ceiling = ceiling
-        self._rates: dict[str, float] = {}
-        self.ceilings: dict[str, float] = {}
 
-    def run(self, name: str, contender: Callable[[Ceiling], float]) -> None:
-        """Run a contender, which takes turns with the ceiling and returns its images a second."""
-        self._ceiling.forget()
-        self._rates[name] = contender(self._ceiling)
-        self.ceilings[name] = round(self._ceiling.rate, 1)
-        say(f"{name}: {self._rates[name]:.1f} images/s in turns with {self.ceilings[name]} of the ceiling")
-
-    def rates(self) -> dict[str, float]:
-        """Return images a second of all, at the mean speed of the ceiling."""
-        mean = statistics.mean(self.ceilings.values())
-        return {"ceiling": mean, **{name: rate / self.ceilings[name] * mean for name, rate in self._rates.items()}}
+def _alternate(pids: tuple[int, int], pauses: tuple[list[Pause], list[Pause]], over: threading.Event) -> None:
+    for number in itertools.cycle((0, 1)):
+        started, stopped = time.perf_counter(), _stop(pids[number])
+        ended = over.wait(JOB_SECONDS)
+        for process in stopped:
+            _send(process, signal.SIGCONT)
+        pauses[number].append((started, time.perf_counter()))
+        if ended:
+            return
 
 
 def seconds_of(started: float, ended: float, pauses: Sequence[Pause]) -> float:

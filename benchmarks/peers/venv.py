@@ -44,7 +44,7 @@ def install() -> Path:
 
 def run(script: str, *words: object) -> dict[str, Any]:
     """Run benchmarks/peers/SCRIPT.py and return the JSON object of its last line."""
-    return _finish(_start(script, words, install()))
+    return finish(start(script, words, install()))
 
 
 def rate(ceiling: Ceiling, script: str, *words: object, python: Path | None = None) -> float:
@@ -53,21 +53,23 @@ def rate(ceiling: Ceiling, script: str, *words: object, python: Path | None = No
     Its last line has `runs`: number of images, start and end by time.perf_counter() of each. The last counts; where
     there are two, without what it has in common with the first.
     """
-    job = _start(script, words, python or install())
+    job = start(script, words, python or install())
     with ceiling.beside(job.pid) as pauses:
-        runs = _finish(job)["runs"]
+        runs = finish(job)["runs"]
     numbers, seconds = zip(*((number, seconds_of(start, end, pauses)) for number, start, end in runs), strict=True)
     return numbers[0] / seconds[0] if len(runs) == 1 else (numbers[1] - numbers[0]) / (seconds[1] - seconds[0])
 
 
-def _start(script: str, words: Sequence[object], python: Path) -> "subprocess.Popen[str]":
+def start(script: str, words: Sequence[object], python: Path) -> "subprocess.Popen[str]":
+    """Start a script and return at once."""
     command = [str(python), str(HERE / f"{script}.py"), *map(str, words)]
     # Their worker processes import our decoder, and keep their memory as darkroom's training does.
     environment = {**KEEP_FREED_MEMORY, **os.environ, "PYTHONPATH": str(HERE.parents[1])}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def _finish(job: "subprocess.Popen[str]") -> dict[str, Any]:
+def finish(job: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Wait for a script and return the JSON object of its last line."""
     output, errors = job.communicate()
     if job.returncode:
         raise SystemExit(f"{job.args} failed:\n{errors[-3000:]}")
