@@ -63,8 +63,8 @@ bench-scale-score: setup ## Measure score of as many
 bench-score: setup ## Measure score against the engine alone, Ray Data and predict_batch_udf; NETWORKS=mobilenet_v3_large
 	python -m benchmarks.score --images "$(IMAGES)" --networks "$(NETWORKS)"
 
-bench-train: setup ## Measure training on two processes against one alone and torch's DDP
-	python -m benchmarks.train --images "$(IMAGES)"
+bench-train: setup ## Measure training on two processes against one alone and DDP; SETTINGS="gradient_compression=fp16"
+	python -m benchmarks.train --images "$(IMAGES)" --settings $(SETTINGS)
 
 clean: ## Delete the venv and what the demo made
 	rm -rf .venv artifacts site
