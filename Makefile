@@ -4,6 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGES ?=
 NETWORKS ?= resnet50
 SERVICES ?=
+SETTINGS ?=
 TESTS ?= tests/cluster
 WORKERS ?= 2
 

@@ -61,11 +61,12 @@ def main() -> None:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**KEEP_FREED_MEMORY, **os.environ})
     num_threads = len(all_cores())
     many, some = (dataset(photos(words.images, number)) for number in (words.number, words.peer_number))
+    images: list[bytes] = pq.read_table(many / "data", columns=["image"])["image"].to_pylist()
     measured = rates_in_turns(
         {
-            "ceiling": bare_loop(many, num_threads, whole=True),
+            "ceiling": bare_loop(images, num_threads, whole=True),
             "darkroom": darkroom(many, num_threads),
-            NO_ROWS_BELOW: bare_loop(many, num_threads, whole=False),
+            NO_ROWS_BELOW: bare_loop(images, num_threads, whole=False),
         },
         words.turns,
     )
@@ -116,9 +117,8 @@ def darkroom(folder: Path, num_threads: int) -> Turn:
     return turn
 
 
-def bare_loop(folder: Path, num_threads: int, *, whole: bool) -> Turn:
+def bare_loop(images: list[bytes], num_threads: int, *, whole: bool) -> Turn:
     """Return what takes the seconds of threads that decode and crop as many images, which lie in memory."""
-    images: list[bytes] = pq.read_table(folder / "data", columns=["image"])["image"].to_pylist()
     chunks = itertools.cycle(images[start : start + BATCH] for start in range(0, len(images), BATCH))
     pool = ThreadPoolExecutor(num_threads, initializer=torch.set_num_threads, initargs=(1,))
     random = itertools.count()

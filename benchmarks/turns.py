@@ -65,22 +65,14 @@ class Ceiling:
     @contextlib.contextmanager
     def beside(self, *pids: int) -> Iterator[list[Pause]]:
         """Take turns with processes and their children until the block ends; give the pauses that they have had."""
-        pauses, over = list[Pause](), threading.Event()
-        thread = threading.Thread(target=self._take_turns, args=(pids, pauses, over), daemon=True)
-        thread.start()
-        try:
+        pauses = list[Pause]()
+        with _meanwhile(self._take_turns, pids, pauses):
             yield pauses
-        finally:
-            over.set()
-            thread.join()
 
     def _take_turns(self, pids: Sequence[int], pauses: list[Pause], over: threading.Event) -> None:
         while not over.wait(JOB_SECONDS):
-            started, stopped = time.perf_counter(), [_stop(pid) for pid in pids]
-            self._turn()
-            for process in itertools.chain.from_iterable(stopped):
-                _send(process, signal.SIGCONT)
-            pauses.append((started, time.perf_counter()))
+            with _stopped(pids, pauses):
+                self._turn()
 
     def _turn(self) -> None:
         before, started = self._count(), time.perf_counter()
@@ -101,23 +93,15 @@ class Ceiling:
 @contextlib.contextmanager
 def alternating(first: int, second: int) -> Iterator[tuple[list[Pause], list[Pause]]]:
     """Let two processes and their children run in turns until the block ends; give the pauses that each has had."""
-    pauses, over = (list[Pause](), list[Pause]()), threading.Event()
-    thread = threading.Thread(target=_alternate, args=((first, second), pauses, over), daemon=True)
-    thread.start()
-    try:
+    pauses = list[Pause](), list[Pause]()
+    with _meanwhile(_alternate, (first, second), pauses):
         yield pauses
-    finally:
-        over.set()
-        thread.join()
 
 
 def _alternate(pids: tuple[int, int], pauses: tuple[list[Pause], list[Pause]], over: threading.Event) -> None:
     for number in itertools.cycle((0, 1)):
-        started, stopped = time.perf_counter(), _stop(pids[number])
-        ended = over.wait(JOB_SECONDS)
-        for process in stopped:
-            _send(process, signal.SIGCONT)
-        pauses[number].append((started, time.perf_counter()))
+        with _stopped(pids[number : number + 1], pauses[number]):
+            ended = over.wait(JOB_SECONDS)
         if ended:
             return
 
@@ -127,14 +111,31 @@ def seconds_of(started: float, ended: float, pauses: Sequence[Pause]) -> float:
     return ended - started - sum(max(0.0, min(ended, end) - max(started, start)) for start, end in pauses)
 
 
-def _stop(pid: int) -> list[int]:
-    """Stop a process and its descendants; those that were born meanwhile too."""
-    stopped: list[int] = []
-    while new := [process for process in tree(pid) if process not in stopped]:
+@contextlib.contextmanager
+def _meanwhile(work: Callable[..., None], *arguments: object) -> Iterator[None]:
+    """Run `work(*arguments, over)` on a thread until the block ends, which sets the event `over`."""
+    over = threading.Event()
+    thread = threading.Thread(target=work, args=(*arguments, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def _stopped(pids: Sequence[int], pauses: list[Pause]) -> Iterator[None]:
+    """Stop processes and their descendants until the block ends, those born meanwhile too; note the pause."""
+    started, stopped = time.perf_counter(), list[int]()
+    while new := [process for pid in pids for process in tree(pid) if process not in stopped]:
         for process in new:
             _send(process, signal.SIGSTOP)
         stopped += new
-    return stopped
+    yield
+    for process in stopped:
+        _send(process, signal.SIGCONT)
+    pauses.append((started, time.perf_counter()))
 
 
 def _send(pid: int, number: int) -> None:
