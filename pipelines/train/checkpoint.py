@@ -22,10 +22,16 @@ def checkpoint_uri(config: TrainConfig) -> str:
 
 
 def save_checkpoint(config: TrainConfig, dataset_id: str, codes: Codes, state: dict[str, Any]) -> None:
-    """Write a checkpoint; a killed write leaves the one before."""
-    file = io.BytesIO()
-    torch.save({**state, "settings": _settings(config, dataset_id, codes)}, file)
-    storage.write_bytes(checkpoint_uri(config), file.getvalue())
+    """Write a checkpoint; a killed write leaves the one before.
+
+    Raises:
+        StorageError: a disk is full, or the storage refuses the file.
+    """
+    with storage.writing(checkpoint_uri(config)) as place, place.open("wb") as file:
+        try:
+            torch.save({**state, "settings": _settings(config, dataset_id, codes)}, file)
+        except RuntimeError as error:  # torch's writer fails once more as it ends, and hides the disk's error
+            raise error.__context__ or error from None
 
 
 def load_checkpoint(config: TrainConfig, dataset_id: str, codes: Codes) -> dict[str, Any] | None:

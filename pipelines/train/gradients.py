@@ -5,6 +5,8 @@ there, as in torch's DistributedDataParallel (Li et al., VLDB 2020). Horovod's o
 alone; here a gradient lies in memory as its parameter does, channels last too.
 """
 
+from typing import cast
+
 import torch
 from torch import nn
 
@@ -43,23 +45,20 @@ class _Buffer:
     """Gradients that travel together."""
 
     def __init__(self, name: str, parameters: list[nn.Parameter], world: World, *, half: bool) -> None:
-        self._name, self._parameters, self._world, self._half = name, parameters, world, half
+        self._name, self._world, self._half = name, world, half
         first, size = parameters[0], sum(parameter.numel() for parameter in parameters)
         self._flat = torch.zeros(size, dtype=first.dtype, device=first.device)
-        self._views, start = list[torch.Tensor](), 0
+        self._views, start = dict[torch.Tensor, torch.Tensor](), 0
         for parameter in parameters:
             strides = torch.empty_like(parameter, device="meta").stride()
-            self._views.append(self._flat.as_strided(parameter.shape, strides, start))
+            self._views[parameter] = self._flat.as_strided(parameter.shape, strides, start)
             start += parameter.numel()
             parameter.register_post_accumulate_grad_hook(self._arrived)  # type: ignore[no-untyped-call]
         self._missing, self._travels = 0, self._flat
         self._handle: int | None = None
 
     def begin(self, num_passes: int) -> None:
-        self._flat.zero_()
-        for parameter, view in zip(self._parameters, self._views, strict=True):
-            parameter.grad = view
-        self._missing = num_passes * len(self._parameters)
+        self._missing = num_passes * len(self._views)
 
     def _arrived(self, parameter: torch.Tensor) -> None:
         if self._handle is not None:
@@ -67,12 +66,18 @@ class _Buffer:
                 f"a parameter of shape {tuple(parameter.shape)} got a gradient more than once in a backward pass, when "
                 "the sum over all processes had begun; checkpoints of torch need use_reentrant=False"
             )
+        view = self._views[parameter]
+        if parameter.grad is not view:  # of the first pass: still in the core's cache
+            parameter.grad = view.copy_(cast(torch.Tensor, parameter.grad))
         self._missing -= 1
         if not self._missing:
             self.send()
 
     def send(self) -> None:
         if self._handle is None:
+            for parameter, view in self._views.items():
+                if parameter.grad is None:
+                    parameter.grad = view.zero_()
             self._travels = self._flat.half() if self._half else self._flat
             self._handle = self._world.begin_sum(self._travels, self._name)
 

@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from torch import nn
 
 from pipelines.errors import ConfigError
+from pipelines.train.cores import keep_to_share_of_cores, patient_threads
 
 POLL_SECONDS = 0.0005
 START_SECONDS = 300  # a busy cluster may take this long to give the task slots
@@ -32,7 +33,8 @@ class World:
 
         os.environ["HOROVOD_FUSION_THRESHOLD"] = str(fusion_mib * 2**20)  # both are read by init alone
         os.environ["HOROVOD_CYCLE_TIME"] = str(fusion_ms)
-        hvd.init()
+        with patient_threads():
+            hvd.init()
         self._hvd = hvd
         self.rank, self.size = int(hvd.rank()), int(hvd.size())
         self.device = self._choose_device()
@@ -105,18 +107,6 @@ class World:
             handle = self._hvd.grouped_allreduce_async(buffers, op=self._hvd.Average, name="buffers")
             for buffer, mean in zip(buffers, self.end_sum(handle), strict=True):
                 buffer.copy_(mean)
-
-
-def keep_to_share_of_cores(local_rank: int, local_size: int) -> None:
-    """Take every `local_size`-th of this machine's cores, so that the processes of a run do not push one another about.
-
-    Where there are fewer cores than processes, or the system knows no affinity, nothing changes.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        return
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) >= local_size:
-        os.sched_setaffinity(0, cores[local_rank::local_size])
 
 
 class HorovodBuild(NamedTuple):
