@@ -48,7 +48,7 @@ class Work(NamedTuple):
     peer_number: int
 
 
-NETWORKS = {"resnet50": Work(800, 160), "mobilenet_v3_large": Work(12000, 400)}
+NETWORKS = {"resnet50": Work(3000, 240), "mobilenet_v3_large": Work(20000, 800)}
 
 
 def main() -> None:

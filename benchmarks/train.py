@@ -28,7 +28,7 @@ from benchmarks.results import keep, say
 from benchmarks.sampler import Sampler
 from benchmarks.turns import Ceiling, Pause, alternating, seconds_of
 
-EPOCHS, DUEL_EPOCHS = 4, 7
+EPOCHS, DUEL_EPOCHS = 4, 5
 CONFIGURED = {
     "darkroom": "num_threads=1, AdamW, channels last, Horovod over gloo",
     "torch ddp": "gloo, AdamW, channels last, gradient_as_bucket_view, one torch thread and one DataLoader worker a "
@@ -79,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", default="", help="folder label/photo.jpg; made photos by default")
     parser.add_argument("--network", default="resnet18", help="a network of torchvision")
-    parser.add_argument("--number", type=int, default=48, help="photos of an epoch in each process")
+    parser.add_argument("--number", type=int, default=96, help="photos of an epoch in each process")
     parser.add_argument("--batch", type=int, default=16, help="photos of a step in each process")
     parser.add_argument("--settings", nargs="*", default=[], help="of `train` whose effect is measured too, KEY=VALUE")
     words = parser.parse_args()
