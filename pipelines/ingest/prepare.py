@@ -15,10 +15,10 @@ from pyspark.sql import DataFrame
 
 from pipelines import storage
 from pipelines.ahead import map_ahead
-from pipelines.errors import StorageError
-from pipelines.images.canonical import canonicalise
+from pipelines.images.canonical import CanonicalImage, canonicalise
 from pipelines.images.identity import image_id
 from pipelines.images.policy import Policy
+from pipelines.images.read import read_image
 from pipelines.images.reject import Rejected
 from pipelines.ingest.parts import IMAGES, OUTCOMES, REJECTS, Part, PartWriter, writing_parts
 from pipelines.ingest.rows import Splits
@@ -26,7 +26,10 @@ from pipelines.ingest.rows import Splits
 _PARTS_SCHEMA = "file string, num_rows long"
 _ARROW = pa.schema([("file", pa.string()), ("num_rows", pa.int64())])
 _PIXELS_ACROSS = 32  # of a photo's short side, for the mean and deviation of pixels
+_CHUNK_FILES, _CHUNK_BYTES = 16, 4 * 2**20
 _READERS = 8  # threads of a task that wait for a server's files
+
+_File = tuple[dict[str, Any], bytes | Rejected]  # as listed, and what was read
 
 
 class Plan(NamedTuple):
@@ -59,8 +62,8 @@ def _write_part(batches: Iterable[pa.RecordBatch], plan: Plan) -> Iterator[pa.Re
     read = functools.partial(_read, policy=plan.policy)
     contents = map_ahead(read, files, num_threads=_READERS if remote else 0, depth=2 * _READERS)
     with writing_parts(plan.folder, context.partitionId(), plan.group_rows) as writer:
-        for file, content in zip(files, contents, strict=True):
-            _write_file(file, content, plan, writer)
+        for some in _chunks(zip(files, contents, strict=True)):
+            _write_files(some, plan, writer)
         parts = writer.close()
     yield pa.RecordBatch.from_pylist([part._asdict() for part in parts], schema=_ARROW)
 
@@ -72,50 +75,54 @@ def _read(file: dict[str, Any], policy: Policy) -> bytes | Rejected:
         return error
 
 
-def _write_file(file: dict[str, Any], content: bytes | Rejected, plan: Plan, writer: PartWriter) -> None:
-    """Add a file to the images or to the rejects, and to the outcomes."""
-    outcome = {key: file[key] for key in ("uri", "size_bytes", "modified_at", "label_name")}
-    try:
-        if isinstance(content, Rejected):
-            raise content
-        outcome["image_id"] = image_id(content)
-        if file["label_name"] is None:
-            raise Rejected("no_label", "the file lies beside the label folders, or its row has no label")
-        canonical = canonicalise(content, plan.policy)
-    except Rejected as error:
-        reject = {"uri": file["uri"], "reason": error.reason, "message": str(error)}
-        reject["bytes"] = content if isinstance(content, bytes) else None
-        outcome["reason"] = error.reason
-        outcome["file"], outcome["row"] = writer.add("rejects", REJECTS, reject)
-    else:
-        image = {"image_id": outcome["image_id"], "uri": file["uri"], "image": canonical.image}
-        image |= {"label": plan.labels[file["label_name"]], "label_name": file["label_name"]}
-        image |= {"width_px": canonical.width_px, "height_px": canonical.height_px}
-        outcome["split"] = file["split"] or plan.splits.of(outcome["image_id"])
-        outcome["moments"] = moments(canonical.drawn)
-        outcome["file"], outcome["row"] = writer.add(f"split={outcome['split']}", IMAGES, image)
-    writer.add("outcomes", OUTCOMES, outcome)
+def _chunks(files: Iterable[_File]) -> Iterator[list[_File]]:
+    """Yield files in order, sixteen at once, fewer where they are large."""
+    chunk, num_bytes = list[_File](), 0
+    for file, content in files:
+        chunk.append((file, content))
+        num_bytes += len(content) if isinstance(content, bytes) else 0
+        if len(chunk) == _CHUNK_FILES or num_bytes >= _CHUNK_BYTES:
+            yield chunk
+            chunk, num_bytes = [], 0
+    if chunk:
+        yield chunk
 
 
-def read_image(uri: str, size_bytes: int | None, policy: Policy) -> bytes:
-    """Read a file whole, if it is there and not over `max_bytes`.
+def _write_files(files: list[_File], plan: Plan, writer: PartWriter) -> None:
+    """Add files to the images or to the rejects, and to the outcomes.
 
-    Raises:
-        Rejected: too_many_bytes, or unreadable with the reason that the storage gives.
-        StorageError: a server did not answer; the task is worth another try, the file is not to blame.
+    Each step is done for all of them before the next: a photo's pixels empty the core's caches, and Python would fetch
+    the code of every step from memory again for every photo.
     """
+    ids = [image_id(content) if isinstance(content, bytes) else "" for _, content in files]
+    images = [_canonicalise(file, content, plan.policy) for file, content in files]
+    statistics = [None if isinstance(image, Rejected) else moments(image.drawn) for image in images]
+    for (file, content), name, image, statistic in zip(files, ids, images, statistics, strict=True):
+        outcome = {key: file[key] for key in ("uri", "size_bytes", "modified_at", "label_name")}
+        outcome |= {"image_id": name or None, "moments": statistic}
+        if isinstance(image, Rejected):
+            outcome["reason"] = image.reason
+            reject = {"uri": file["uri"], "reason": image.reason, "message": str(image)}
+            reject["bytes"] = content if isinstance(content, bytes) else None
+            outcome["file"], outcome["row"] = writer.add("rejects", REJECTS, reject)
+        else:
+            row = {"image_id": name, "uri": file["uri"], "image": image.image}
+            row |= {"label": plan.labels[file["label_name"]], "label_name": file["label_name"]}
+            row |= {"width_px": image.width_px, "height_px": image.height_px}
+            outcome["split"] = file["split"] or plan.splits.of(name)
+            outcome["file"], outcome["row"] = writer.add(f"split={outcome['split']}", IMAGES, row)
+        writer.add("outcomes", OUTCOMES, outcome)
+
+
+def _canonicalise(file: dict[str, Any], content: bytes | Rejected, policy: Policy) -> CanonicalImage | Rejected:
+    if isinstance(content, Rejected):
+        return content
+    if file["label_name"] is None:
+        return Rejected("no_label", "the file lies beside the label folders, or its row has no label")
     try:
-        if size_bytes is None:
-            size_bytes = entry.size_bytes if (entry := storage.stat(uri)) else 0
-        if size_bytes > policy.max_bytes:
-            raise Rejected("too_many_bytes", f"{size_bytes} bytes are more than max_bytes={policy.max_bytes}")
-        return storage.read_bytes(uri)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise Rejected("unreadable", f"{type(error).__name__}: {error}") from error
-    except StorageError as error:
-        if isinstance(error.__cause__, PermissionError) or storage.local_path(uri):
-            raise Rejected("unreadable", str(error)) from error
-        raise
+        return canonicalise(content, policy)
+    except Rejected as error:
+        return error
 
 
 def moments(pixels: np.ndarray[Any, Any]) -> list[float]:

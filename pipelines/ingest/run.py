@@ -12,18 +12,13 @@ from pipelines.errors import ConfigError, DarkroomError, DataError
 from pipelines.frames import small_frame
 from pipelines.ingest.config import IngestConfig
 from pipelines.ingest.manifest import count_files, describe, parameters_of
-from pipelines.ingest.parts import Part
 from pipelines.ingest.prepare import Plan, write_parts
 from pipelines.ingest.rows import Splits, decide_outcomes, shuffle
-from pipelines.ingest.settle import drop_copies, place
+from pipelines.ingest.settle import drop_copies, place, read_outcomes
 from pipelines.ingest.sources import list_files
 from pipelines.publish import publish, staged, staging_uri
 
 KNOWN_SCHEMA = "uri string, size_bytes long, modified_at double, image_id string, outcome string"
-OUTCOMES_SCHEMA = (
-    "uri string, size_bytes long, modified_at double, label_name string, image_id string, split string, "
-    "reason string, moments array<double>, file string, row int"
-)
 FILE_COLUMNS = ("uri", "size_bytes", "modified_at", "label_name", "image_id", "outcome", "reason", "moments")
 
 
@@ -61,7 +56,7 @@ def ingest(spark: SparkSession, config: IngestConfig) -> dict[str, Any]:
         plan = _plan(config, classes, folder, num_new)
         num_parts = num_parts_of(num_new, num_bytes)
         parts = write_parts(shuffle(new, _folder_of(config.source), seed=config.seed, num_parts=num_parts), plan)
-        outcomes = decide_outcomes(_read_outcomes(spark, parts, folder), _accepted_ids(known))
+        outcomes = decide_outcomes(read_outcomes(spark, parts, folder), _accepted_ids(known))
         split = F.when(F.col("outcome") == "accepted", F.col("split")).alias("split")
         files = _stage(outcomes.select(*FILE_COLUMNS, split), storage.join(staging, "files"))
         counts = count_files(files, num_read=num_new, num_skipped=num_skipped)
@@ -148,11 +143,6 @@ def _plan(config: IngestConfig, classes: tuple[str, ...], folder: str, num_files
 
 def _folder_of(source: str) -> str:
     return source if storage.is_dir(source) else source.rsplit("/", 1)[0]
-
-
-def _read_outcomes(spark: SparkSession, parts: list[Part], folder: str) -> DataFrame:
-    files = [storage.join(folder, part.file) for part in parts if part.file.startswith("outcomes/")]
-    return spark.read.schema(OUTCOMES_SCHEMA).parquet(*files)
 
 
 def _accepted_ids(known: DataFrame) -> DataFrame:

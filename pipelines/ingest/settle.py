@@ -6,15 +6,26 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines import storage
 from pipelines.errors import DarkroomError
 from pipelines.ingest.parts import REJECTS, Part, PartFile, without_rows
 
+OUTCOMES_SCHEMA = (
+    "uri string, size_bytes long, modified_at double, label_name string, image_id string, split string, "
+    "reason string, moments array<double>, file string, row int"
+)
 _MOVERS = 16  # requests to the storage at once
 _ARROW = pa.schema([("old_file", pa.string()), ("file", pa.string()), ("num_rows", pa.int64())])
+
+
+def read_outcomes(spark: SparkSession, parts: list[Part], folder: str) -> DataFrame:
+    """Read what became of each file, of the attempts that count: one listing by the driver, however many there were."""
+    names = [part.file.removeprefix("outcomes/") for part in parts if part.file.startswith("outcomes/")]
+    everything = spark.read.schema(OUTCOMES_SCHEMA).parquet(storage.join(folder, "outcomes"))
+    return everything.where(F.col("_metadata.file_name").isin(names))
 
 
 def drop_copies(parts: list[Part], outcomes: DataFrame, folder: str, group_rows: int) -> list[Part]:

@@ -12,8 +12,8 @@ import torch
 from pyspark.sql import DataFrame
 
 from pipelines.images.identity import image_id
+from pipelines.images.read import read_image
 from pipelines.images.reject import Rejected
-from pipelines.ingest.prepare import read_image
 from pipelines.model.answers import answer
 from pipelines.model.bundle import Bundle, load_bundle
 from pipelines.model.engines import Engine, open_engine
