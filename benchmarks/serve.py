@@ -7,7 +7,6 @@ every core busy, 32 clients that wait for their answers cannot see less than 32 
 
 import argparse
 import asyncio
-import datetime
 import itertools
 import json
 import os
@@ -26,6 +25,7 @@ import requests
 import simplejpeg
 import torch
 
+from benchmarks.results import append, say
 from pipelines.model.bundle import load_bundle
 from pipelines.model.engines import open_engine
 from pipelines.model.preprocess import from_bytes, stack
@@ -58,7 +58,6 @@ def main() -> None:
     parser.add_argument("--model", default="", help="a bundle; the ready-made ImageNet model by default")
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--keep", action="store_true", help="append the result to benchmarks/results/serve.jsonl")
     parser.add_argument("--settings", nargs="*", default=[], help="of serve, as in workers=2")
     words = parser.parse_args()
     found = sorted(Path(words.images).rglob("*.jpg")) if words.images else []
@@ -80,8 +79,7 @@ def main() -> None:
         forwards.append(forward(model, engine, bodies))
     say(f"full {full.rate:.0f}/s, forward passes {forwards}, alone {alone.quantile_ms(0.5)} ms")
     ceiling, forward_cpu_ms = (sum(values) / len(values) for values in zip(*forwards, strict=True))
-    line = {
-        "benchmark": "serve",
+    facts = {
         "ratio_to_ceiling": round(full.rate / ceiling, 3),
         "ratio_to": {},
         "images_per_second": {"ceiling": round(ceiling, 1), "darkroom": round(full.rate, 1)},
@@ -99,15 +97,8 @@ def main() -> None:
         "half_rate_p99_ms": half.quantile_ms(0.99),
         "grown_mib": round(grown),
         "cpu_ms_per_image": {"forward": round(forward_cpu_ms, 2), "server": round(cpu_ms, 2)},
-        "cores": len(os.sched_getaffinity(0)),
-        "command": "python -m benchmarks.serve",
-        "commit": git("rev-parse", "--short", "HEAD"),
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
-    print(json.dumps(line), flush=True)
-    if words.keep:
-        with (Path(__file__).parent / "results" / "serve.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+    append("serve", facts, command="python -m benchmarks.serve")
 
 
 def made() -> list[bytes]:
@@ -116,16 +107,6 @@ def made() -> list[bytes]:
     patches = [np.kron(chance.integers(30, 220, (13, 10, 3)), np.ones((41, 40, 1))) for _ in range(100)]
     grainy = [np.clip(patch + chance.normal(0, 8, patch.shape), 0, 255).astype(np.uint8) for patch in patches]
     return [simplejpeg.encode_jpeg(pixels, quality=85) for pixels in grainy]
-
-
-def say(text: str) -> None:
-    """Show progress on stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def git(*words: str) -> str:
-    """Return what git says of this checkout."""
-    return subprocess.run(["git", *words], capture_output=True, text=True, check=False).stdout.strip()
 
 
 @contextmanager
