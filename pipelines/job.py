@@ -17,7 +17,7 @@ from pipelines import storage
 from pipelines.config import Config, load
 from pipelines.errors import DarkroomError, DataError
 from pipelines.session import open_session
-from pipelines.spark_errors import explain
+from pipelines.spark_errors import JVM_DIED, explain, has_died
 from pipelines.submit import RESULT_VARIABLE
 
 Run = Callable[[SparkSession, Config], dict[str, Any]]
@@ -90,7 +90,9 @@ def _run(
     session = open_session(verb, os.environ.get("AWS_ENDPOINT_URL", ""), photos=photos)
     try:
         return done or run(session, config)
-    except (Py4JError, PySparkException) as error:
+    except (Py4JError, PySparkException, ConnectionError) as error:
+        if has_died(session):
+            raise DarkroomError(JVM_DIED) from error
         if explained := explain(error, config):
             raise explained from error
         raise

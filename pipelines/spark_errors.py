@@ -2,6 +2,9 @@
 
 import re
 
+from py4j.protocol import Py4JError
+from pyspark.sql import SparkSession
+
 from pipelines import storage
 from pipelines.config import JobConfig
 from pipelines.errors import ConfigError, DarkroomError, DataError, StorageError
@@ -12,6 +15,17 @@ _OURS = re.compile(r"^pipelines\.[\w.]+\.(\w+): (.+)$", re.MULTILINE)
 _OF_STORAGES = ("java.io.", "java.net.", "java.nio.", "org.apache.hadoop.", "com.amazonaws.", "software.amazon.")
 _STORED = tuple(f"{scheme}://" for scheme in storage.SCHEMES)
 _KINDS = {kind.__name__: kind for kind in (StorageError, ConfigError, DataError)}
+JVM_DIED = (
+    "Spark's driver process has died; was it killed, or out of memory (spark.driver.memory)? Run the same command again"
+)
+
+
+def has_died(session: SparkSession) -> bool:
+    """Say whether the driver's JVM no longer answers; what a call to it raises then is of many kinds."""
+    try:
+        return not session.version
+    except (Py4JError, OSError):
+        return True
 
 
 def explain(error: Exception, config: JobConfig) -> DarkroomError | None:

@@ -26,7 +26,7 @@ from pipelines.ingest.rows import Splits
 _PARTS_SCHEMA = "file string, num_rows long"
 _ARROW = pa.schema([("file", pa.string()), ("num_rows", pa.int64())])
 _PIXELS_ACROSS = 32  # of a photo's short side, for the mean and deviation of pixels
-_CHUNK_FILES, _CHUNK_BYTES = 16, 4 * 2**20
+CHUNK_FILES, CHUNK_BYTES = 16, 4 * 2**20
 _READERS = 8  # threads of a task that wait for a server's files
 
 _File = tuple[dict[str, Any], bytes | Rejected]  # as listed, and what was read
@@ -62,7 +62,7 @@ def _write_part(batches: Iterable[pa.RecordBatch], plan: Plan) -> Iterator[pa.Re
     read = functools.partial(_read, policy=plan.policy)
     contents = map_ahead(read, files, num_threads=_READERS if remote else 0, depth=2 * _READERS)
     with writing_parts(plan.folder, context.partitionId(), plan.group_rows) as writer:
-        for some in _chunks(zip(files, contents, strict=True)):
+        for some in chunks(zip(files, contents, strict=True)):
             _write_files(some, plan, writer)
         parts = writer.close()
     yield pa.RecordBatch.from_pylist([part._asdict() for part in parts], schema=_ARROW)
@@ -75,13 +75,13 @@ def _read(file: dict[str, Any], policy: Policy) -> bytes | Rejected:
         return error
 
 
-def _chunks(files: Iterable[_File]) -> Iterator[list[_File]]:
+def chunks(files: Iterable[_File]) -> Iterator[list[_File]]:
     """Yield files in order, sixteen at once, fewer where they are large."""
     chunk, num_bytes = list[_File](), 0
     for file, content in files:
         chunk.append((file, content))
         num_bytes += len(content) if isinstance(content, bytes) else 0
-        if len(chunk) == _CHUNK_FILES or num_bytes >= _CHUNK_BYTES:
+        if len(chunk) == CHUNK_FILES or num_bytes >= CHUNK_BYTES:
             yield chunk
             chunk, num_bytes = [], 0
     if chunk:

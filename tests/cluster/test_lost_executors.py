@@ -83,7 +83,8 @@ def test_ingest_without_its_driver_says_so_and_the_same_command_completes_it(
     listed = f"{hdfs}/ingested-twice/_staging/_listed/_SUCCESS"
     kills.kill_when(job, lambda: storage.exists(listed), kills.application_master)
     _, stderr = finish(job, exit_code=1)
-    assert "the driver left no result" in stderr
+    # Its Python may live just long enough to say what happened.
+    assert "the driver left no result" in stderr or "Spark's driver process has died" in stderr
     assert set(storage.names(f"{hdfs}/ingested-twice")) <= {"_lock", "_staging"}  # Python may be clearing up
     darkroom("ingest", *words)
     assert_is_the_undisturbed_dataset(undisturbed, f"{hdfs}/ingested-twice")
