@@ -42,6 +42,11 @@ def application_master() -> list[int]:
     return _javas(b"org.apache.spark.deploy.yarn.ApplicationMaster")
 
 
+def local_driver(job: Job) -> list[int]:
+    """Return the JVM of a job whose driver runs here, with the job's Python beside it."""
+    return [pid for pid in _javas(b"org.apache.spark.deploy.SparkSubmit") if _session(pid) == job.pid]
+
+
 def machine_without_master() -> int:
     """Return the machine, 1 or 2, on which the application master of a job in client mode does not run."""
     (master,) = _javas(b"org.apache.spark.deploy.yarn.ExecutorLauncher")

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines import publish, storage
+from tests.cluster import kills
 from tests.command import darkroom, finish, start
 from tests.photos import write_photos
 
@@ -58,11 +58,8 @@ def test_a_run_killed_while_it_writes_is_repeated_whole(photos: Path, tmp_path: 
 )
 def test_a_run_whose_jvm_is_killed_says_so(photos: Path, tmp_path: Path) -> None:
     job = start("ingest", f"source={photos}", f"target={tmp_path}/dataset")
-    while not (tmp_path / "dataset" / "_staging" / "_prepared").exists():
-        time.sleep(0.01)
-    for process in psutil.Process(job.pid).children(recursive=True):
-        if process.name() == "java":
-            process.kill()
+    prepared = tmp_path / "dataset" / "_staging" / "_prepared"
+    kills.kill_when(job, prepared.exists, lambda: kills.local_driver(job))
     _, stderr = finish(job, exit_code=1)
     assert "Spark's driver process has died" in stderr and "Run the same command again" in stderr
     assert not (tmp_path / "dataset" / "data").exists()
